@@ -1,0 +1,105 @@
+import tseslint from "typescript-eslint";
+
+/**
+ * The layers: a package's source may import only the Holdfast packages named here. Siblings do not know each other except where
+ * a name stands. Keep it equal to the picture in ARCHITECTURE.md; test/layers.test.ts compares it with the package.json files.
+ */
+export const layers = {
+  bytes: [],
+  storage: [],
+  "storage-fs": ["storage"],
+  "storage-conformance": ["storage"],
+  wal: ["bytes", "storage"],
+};
+
+const ambient = [
+  { object: "Date", property: "now", message: "Take a Clock as a parameter." },
+  { object: "Math", property: "random", message: "Take a RandomSource as a parameter." },
+  { object: "performance", property: "now", message: "Take a Clock as a parameter." },
+  { object: "crypto", property: "randomUUID", message: "Take a RandomSource as a parameter." },
+  { object: "crypto", property: "getRandomValues", message: "Take a RandomSource as a parameter." },
+  { object: "process", property: "hrtime", message: "Take a Clock as a parameter." },
+];
+
+const ambientGlobals = ["setTimeout", "setInterval", "setImmediate", "performance"].map((name) => ({
+  name,
+  message: "Packages take a Clock as a parameter.",
+}));
+
+const layerRules = Object.entries(layers).map(([name, allowed]) => ({
+  files: [`packages/${name}/src/**/*.ts`],
+  rules: {
+    "no-restricted-imports": [
+      "error",
+      {
+        patterns: [
+          {
+            regex: `^@holdfast/(?!(?:${[...allowed, "-"].join("|")})(?:/|$))`,
+            message: `packages/${name} may import only: ${allowed.map((it) => `@holdfast/${it}`).join(", ") || "no other package"}.`,
+          },
+          { regex: "^(\\.\\./){2,}", message: "Stay inside the package's src." },
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ["**/dist/**", "**/node_modules/**", "**/.turbo/**", "**/.scratch/**", "**/test/vectors/**"] },
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      "@typescript-eslint/consistent-type-imports": "error",
+      "@typescript-eslint/no-floating-promises": ["error", { checkThenables: true }],
+      "@typescript-eslint/no-unnecessary-condition": ["error", { allowConstantLoopConditions: "only-allowed-literals" }],
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
+      "@typescript-eslint/switch-exhaustiveness-check": "error",
+      eqeqeq: "error",
+      "no-restricted-syntax": ["error", { selector: "ExportDefaultDeclaration", message: "Named exports only." }],
+    },
+  },
+  {
+    files: ["packages/*/src/**/*.ts"],
+    rules: {
+      "no-restricted-properties": ["error", ...ambient],
+      "no-restricted-globals": ["error", ...ambientGlobals],
+      "no-console": "error",
+    },
+  },
+  {
+    // The one place with an ambient clock and chance: the defaults of every parameter.
+    files: ["packages/storage/src/system.ts"],
+    rules: { "no-restricted-properties": "off", "no-restricted-globals": "off" },
+  },
+  ...layerRules,
+  {
+    // Pure: bytes in, values out. No I/O, no clock, no waiting.
+    files: ["packages/*/src/format/**/*.ts", "packages/bytes/src/**/*.ts"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        { selector: "ExportDefaultDeclaration", message: "Named exports only." },
+        { selector: "AwaitExpression", message: "format/ is synchronous." },
+        { selector: ":function[async=true]", message: "format/ is synchronous." },
+        { selector: "ImportDeclaration[source.value=/^node:/]", message: "format/ is pure: no node: imports." },
+      ],
+    },
+  },
+  {
+    files: ["**/test/**/*.ts"],
+    rules: {
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/require-await": "off",
+    },
+  },
+  {
+    files: ["**/*.js", "**/*.config.ts"],
+    ...tseslint.configs.disableTypeChecked,
+  },
+  {
+    files: ["**/*.config.js", "**/*.config.ts"],
+    rules: { "no-restricted-syntax": "off" },
+  },
+);

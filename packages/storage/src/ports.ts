@@ -1,0 +1,123 @@
+/**
+ * The narrow waists below the backends. The real backends run over real ports; a simulator implements the same ports, so that
+ * the code under test is the real code and not a model of it.
+ */
+
+/** What stands behind a name in a directory. */
+export type FsKind = "file" | "directory" | "symlink" | "other";
+
+/** An entry of a directory listing. `name` is one path component. */
+export interface FsDirectoryEntry {
+  readonly name: string;
+  readonly kind: FsKind;
+}
+
+/** What `lstat` and `fstat` tell. */
+export interface FsStat {
+  readonly kind: FsKind;
+  /** Bytes. */
+  readonly size: number;
+  /** Unix milliseconds. */
+  readonly modifiedAt: number;
+  /** Identity of the file: device and inode in one string. */
+  readonly identity: string;
+  /** Number of names (hard links). */
+  readonly links: number;
+}
+
+/**
+ * How a file is opened.
+ *
+ * - `read`: existing, for reading.
+ * - `create`: must not exist (EEXIST), for reading and writing.
+ * - `write`: existing, for reading and writing.
+ * - `lock`: created if absent, for reading and writing.
+ *
+ * All of them refuse a symbolic link as the last path component (ELOOP).
+ */
+export type FsOpenMode = "read" | "create" | "write" | "lock";
+
+/** Options of {@link FsPort.open}. */
+export interface FsOpenOptions {
+  readonly mode: FsOpenMode;
+  /**
+   * Every write is durable (its own range and the metadata to read it) before it is answered. Only where
+   * {@link FsPort.appendMode} is `"dsync"`; elsewhere the option is an error, never ignored.
+   */
+  readonly dsync?: boolean | undefined;
+  /** Permission bits of a file that is made. */
+  readonly permissions?: number | undefined;
+}
+
+/** An open file. Errors are Node's system errors: an `Error` with `code` such as `"ENOSPC"`. */
+export interface FsFile {
+  /** Reads up to `length` bytes at `position` into `buffer` from `offset` on. Answers how many; 0 is the end of the file. */
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number>;
+  /** One positional write of `bytes`. Answers how many bytes were written, which may be fewer. */
+  write(bytes: Uint8Array, position: number): Promise<number>;
+  /** fsync. */
+  sync(): Promise<void>;
+  /** fdatasync. */
+  datasync(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  stat(): Promise<FsStat>;
+  /** Tries to take an exclusive lock that lives as long as this open file. Answers whether it was taken. */
+  tryLock(): Promise<boolean>;
+  unlock(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The file system as `storage-fs` needs it. Paths are absolute. Errors are Node's system errors. */
+export interface FsPort {
+  readonly name: string;
+  /**
+   * How a commit becomes durable. `dsync`: a write on an O_DSYNC descriptor. `write-then-sync`: a plain write, then
+   * {@link FsFile.datasync}.
+   */
+  appendMode(): "dsync" | "write-then-sync";
+  open(path: string, options: FsOpenOptions): Promise<FsFile>;
+  /** Makes one directory; its parent must exist. EEXIST if something has that name. */
+  mkdir(path: string, permissions: number): Promise<void>;
+  /** All entries, in any order. */
+  readdir(path: string): Promise<readonly FsDirectoryEntry[]>;
+  lstat(path: string): Promise<FsStat>;
+  /** Hard link: EEXIST if `to` is there. */
+  link(from: string, to: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** The path without symbolic links. */
+  realpath(path: string): Promise<string>;
+  /** Makes the entries of a directory durable. */
+  syncDirectory(path: string): Promise<void>;
+  /**
+   * What kind of file system holds `path`: its type name (`"ext4"`, `"nfs"`, `"unknown"`), whether its locks are kept by the
+   * local kernel, and whether it copies blocks on write, so that zeroed space ahead is of no use.
+   */
+  fileSystem(path: string): Promise<FsFileSystem>;
+}
+
+/** Answer of {@link FsPort.fileSystem}. */
+export interface FsFileSystem {
+  readonly type: string;
+  readonly localLocks: boolean;
+  readonly copyOnWrite: boolean;
+}
+
+/** Wall clock and timers, as parameters. */
+export interface Clock {
+  /** Unix milliseconds. May step back. */
+  now(): number;
+  /** Monotonic milliseconds, with fractions. */
+  monotonic(): number;
+  /**
+   * Calls `callback` once after `delayMs`. A timer that is not `ref` does not keep the process alive. Answers a function
+   * that cancels it; calling it again, or after the timer has fired, does nothing.
+   */
+  setTimer(callback: () => void, delayMs: number, options?: { readonly ref?: boolean }): () => void;
+}
+
+/** Source of random bytes, as a parameter. */
+export interface RandomSource {
+  /** `length` fresh random bytes. */
+  bytes(length: number): Uint8Array;
+}
