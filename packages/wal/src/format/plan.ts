@@ -1,0 +1,262 @@
+/**
+ * What to make of the segments of a log: a pure function from scans to a plan. FORMAT.md, "The plan".
+ */
+import { lastSeqAt, type SegmentIdentity, type SegmentScan, type UnsupportedScan, type WalkedFrame, type WalkedScan } from "./scan.js";
+import { BEGIN_OFFSET, FrameKind, type Begin, type Floor, type SegmentHeader } from "./segment.js";
+
+/** What planning wants to know next about a segment that was listed. */
+export type PlanRequest =
+  /** The result of `scanSegment`. */
+  | { readonly kind: "scan"; readonly number: number }
+  /** The result of `identifySegment`; the file is part of the history, and its frames need not be read. */
+  | { readonly kind: "identity"; readonly number: number };
+
+/** The answer: of the kind that was asked for, or `missing` if the file is no longer there. */
+export type PlanAnswer =
+  | { readonly kind: "scan"; readonly scan: SegmentScan }
+  | { readonly kind: "identity"; readonly identity: SegmentIdentity }
+  | { readonly kind: "missing" };
+
+/** There is no log yet. */
+export interface NewLogPlan {
+  readonly kind: "new";
+  /** The number of the first segment to make. */
+  readonly newNumber: number;
+  /** From the header of a creation that was cut short. */
+  readonly logId: Uint8Array | undefined;
+  /** From the begin of a creation that was cut short: where its sequence numbers were to start, and its parent. */
+  readonly begin: Begin | undefined;
+  /** Files of creations that were cut short, ascending. They carry nothing. */
+  readonly voids: readonly number[];
+}
+
+/** The log must not be opened. Nothing is to be changed. */
+export interface PlanError {
+  readonly kind: "error";
+  readonly code: "WAL_CORRUPT" | "WAL_SEGMENT_MISSING" | "WAL_UNSUPPORTED_VERSION";
+  readonly segment: number;
+  /** In the segment, where there is one. */
+  readonly offset: number | undefined;
+  /** A phrase for messages. */
+  readonly reason: string;
+}
+
+/** A segment of the history. */
+export interface ChainLink {
+  readonly number: number;
+  readonly header: SegmentHeader;
+  /** Sequence number of its first record, if it has one. */
+  readonly firstSeq: number;
+  /** Last sequence number below `provenBytes`; `firstSeq − 1` if it has no record. */
+  readonly lastSeq: number;
+  /** History in this file ends here. At least 8,192. */
+  readonly provenBytes: number;
+}
+
+/** There is a log, and this is its state. */
+export interface RecoveredPlan {
+  readonly kind: "recovered";
+  readonly logId: Uint8Array;
+  /** The newest established segment. The next segment names it as predecessor, with `end` and `lastSeq`. */
+  readonly head: number;
+  /** Proven bytes of the head. */
+  readonly end: number;
+  /** The last sequence number that is proven. */
+  readonly lastSeq: number;
+  /** The segments from the one that holds the floor to the head, ascending. */
+  readonly chain: readonly ChainLink[];
+  /** The segment that the unproven commits are copied from, and that the tail is reported of. */
+  readonly source: { readonly number: number; readonly header: SegmentHeader };
+  /** The commits of the source to be copied, each as one frame, in order. They carry `lastSeq + 1` to `nextSeq − 1`. */
+  readonly copy: readonly WalkedFrame[];
+  /** The next sequence number when the copies are made. */
+  readonly nextSeq: number;
+  /** What is kept; `seq` is at least the first sequence number that is there. */
+  readonly floor: Floor;
+  /** The number of the next segment. 2^53 if all are used up. */
+  readonly newNumber: number;
+  /** Files above the floor that are not in the chain, ascending. To be removed only when the copies are durable. */
+  readonly voids: readonly number[];
+  /** Files below the floor, ascending. To be removed only when the floor was written again or is proven. */
+  readonly belowFloor: readonly number[];
+  readonly tornTail: { readonly number: number; readonly offset: number; readonly bytes: number } | undefined;
+  /** Whether the last thing written is a seal. */
+  readonly closedCleanly: boolean;
+  /** The next frame must not be older. */
+  readonly lastCommittedAtMs: number;
+}
+
+export type RecoveryPlan = NewLogPlan | PlanError | RecoveredPlan;
+
+/**
+ * Plans the recovery of a log: yields what it wants to know, takes the answers, returns the plan. Asks for scans from the newest
+ * segment down to the head, then for the identities of the segments before it. Changes nothing, and never throws because of what
+ * it is told about a file.
+ *
+ * @param numbers - The numbers of all segment files that are there, ascending, each once.
+ */
+export function* planRecovery(numbers: readonly number[]): Planning<RecoveryPlan> {
+  const found = yield* findHead(numbers);
+  if (found.kind !== "head") return found;
+  const { head, candidates } = found;
+  const end = candidates.reduce((most, it) => Math.max(most, it.begin.predecessor?.provenBytes ?? 0), head.proven);
+  const lastSeq = lastSeqAt(head, end);
+  if (lastSeq === undefined || !candidates.every((it) => agrees(head, it.begin))) {
+    return corrupt(head.number, head.end, "it does not reach what is stated of it");
+  }
+
+  const source = furthest(head, candidates);
+  const copy = source.frames.filter((it) => it.kind === FrameKind.commit && it.firstSeq + it.recordCount - 1 > lastSeq);
+  const first = copy[0];
+  if (first !== undefined && first.firstSeq !== lastSeq + 1) return corrupt(source.number, first.offset, "its commits do not continue the history");
+
+  const floor = [...candidates.map((it) => it.begin.floor), head.trimFloor, source.trimFloor].reduce<Floor>(higher, head.begin.floor);
+  const chain = yield* followChain(numbers, head, end, lastSeq, floor);
+  if (chain.kind !== "chain") return chain;
+
+  const lowest = Math.min(floor.number, chain.first.number);
+  const inChain = new Set(chain.links.map((it) => it.number));
+  return {
+    kind: "recovered",
+    logId: head.header.logId,
+    head: head.number,
+    end,
+    lastSeq,
+    chain: chain.links,
+    source: { number: source.number, header: source.header },
+    copy,
+    nextSeq: source.lastSeq + 1,
+    floor: { seq: Math.max(floor.seq, chain.first.firstSeq), number: floor.number },
+    newNumber: (numbers.at(-1) ?? 0) + 1,
+    voids: numbers.filter((it) => it >= lowest && !inChain.has(it)),
+    belowFloor: numbers.filter((it) => it < lowest),
+    tornTail: source.tail.state === "torn" ? { number: source.number, offset: source.tail.offset, bytes: source.tail.bytes } : undefined,
+    closedCleanly: source.tail.state === "sealed",
+    lastCommittedAtMs: candidates.reduce((latest, it) => Math.max(latest, it.lastCommittedAtMs), head.lastCommittedAtMs),
+  };
+}
+
+type Planning<T> = Generator<PlanRequest, T, PlanAnswer>;
+
+interface FoundHead {
+  readonly kind: "head";
+  readonly head: WalkedScan;
+  /** Begun, not established, above the head, which all of them name as predecessor. Newest first. */
+  readonly candidates: readonly WalkedScan[];
+}
+
+interface FoundChain {
+  readonly kind: "chain";
+  readonly first: ChainLink;
+  /** Ascending, `first` included. */
+  readonly links: readonly ChainLink[];
+}
+
+/** Scans from the newest segment downwards until one is established, by what it holds or by what a newer one states of it. */
+function* findHead(numbers: readonly number[]): Planning<FoundHead | NewLogPlan | PlanError> {
+  const candidates: WalkedScan[] = [];
+  const headers: SegmentHeader[] = [];
+  /** The largest number that a candidate names. The head cannot lie below it. */
+  let named = 0;
+  for (const number of numbers.toReversed()) {
+    if (number < named) break;
+    const answer = yield { kind: "scan", number };
+    if (answer.kind !== "scan") continue;
+    const { scan } = answer;
+    if (scan.class === "unsupported") return unsupported(scan);
+    if (scan.class === "damaged") return corrupt(number, scan.offset, scan.reason);
+    if (scan.class !== "absent") {
+      const differs = headers.some((it) => !sameBytes(it.logId, scan.header.logId));
+      if (differs) return corrupt(number, 0, ANOTHER_LOG);
+      headers.push(scan.header);
+    }
+    if (scan.class === "established" || (scan.class === "begun" && number === named)) {
+      const misled = candidates.find((it) => it.begin.predecessor?.number !== number);
+      if (misled !== undefined) return corrupt(misled.number, BEGIN_OFFSET, "it does not follow the newest established segment");
+      return { kind: "head", head: scan, candidates };
+    }
+    if (scan.class === "begun") {
+      candidates.push(scan);
+      named = Math.max(named, scan.begin.predecessor?.number ?? 0);
+    } else if (number === named) {
+      return corrupt(number, scan.class === "absent" ? 0 : BEGIN_OFFSET, "a later segment follows it, and it is empty");
+    }
+  }
+  if (named > 0) return missing(named);
+  return {
+    kind: "new",
+    newNumber: (numbers.at(-1) ?? 0) + 1,
+    logId: headers[0]?.logId,
+    begin: candidates[0]?.begin,
+    voids: numbers,
+  };
+}
+
+/** Whether the walk of `head` reaches what the begin of a later segment states of it. */
+function agrees(head: WalkedScan, { predecessor, lastSeq }: Begin): boolean {
+  const provenBytes = predecessor?.provenBytes ?? 0;
+  // Below the frames that the scan lists only the order can be checked. No writer states less than is proven.
+  return provenBytes < head.listedFrom.end ? lastSeq <= head.listedFrom.lastSeq : lastSeqAt(head, provenBytes) === lastSeq;
+}
+
+/** The segment whose walk reaches the highest sequence number; of equals the newest. */
+function furthest(head: WalkedScan, candidates: readonly WalkedScan[]): WalkedScan {
+  return [...candidates, head].reduce((best, it) => (it.lastSeq > best.lastSeq ? it : best));
+}
+
+/** Follows the begins from the head down to the segment of the floor, or to one without predecessor. */
+function* followChain(
+  numbers: readonly number[],
+  head: WalkedScan,
+  end: number,
+  lastSeq: number,
+  floor: Floor,
+): Planning<FoundChain | PlanError> {
+  const listed = new Set(numbers);
+  let begin = head.begin;
+  let first: ChainLink = { number: head.number, header: head.header, firstSeq: begin.lastSeq + 1, lastSeq, provenBytes: end };
+  const links = [first];
+  while (begin.predecessor !== undefined && begin.predecessor.number >= floor.number) {
+    const { number, provenBytes } = begin.predecessor;
+    if (!listed.has(number)) return missing(number);
+    const answer = yield { kind: "identity", number };
+    if (answer.kind !== "identity") return missing(number);
+    const { identity } = answer;
+    if (identity.class === "unsupported") return unsupported(identity);
+    if (identity.class === "damaged") return corrupt(number, identity.offset, identity.reason);
+    if (!sameBytes(identity.header.logId, head.header.logId)) return corrupt(number, 0, ANOTHER_LOG);
+    if (identity.fileBytes < provenBytes) return corrupt(number, identity.fileBytes, "the file is shorter than what was durable in it");
+    if (identity.begin.lastSeq > begin.lastSeq) return corrupt(number, BEGIN_OFFSET, "it starts behind the segment that follows it");
+    first = { number, header: identity.header, firstSeq: identity.begin.lastSeq + 1, lastSeq: begin.lastSeq, provenBytes };
+    links.push(first);
+    begin = identity.begin;
+  }
+  if (begin.predecessor !== undefined && first.firstSeq > floor.seq) {
+    return corrupt(first.number, BEGIN_OFFSET, "it starts behind the first record that is kept");
+  }
+  return { kind: "chain", first, links: links.reverse() };
+}
+
+const ANOTHER_LOG = "it belongs to another log";
+
+function corrupt(segment: number, offset: number, reason: string): PlanError {
+  return { kind: "error", code: "WAL_CORRUPT", segment, offset, reason };
+}
+
+function missing(segment: number): PlanError {
+  return { kind: "error", code: "WAL_SEGMENT_MISSING", segment, offset: undefined, reason: "a later segment follows it, and it is not there" };
+}
+
+function unsupported(scan: UnsupportedScan): PlanError {
+  const reason = `its format version is ${scan.version}, with flags ${scan.flags}`;
+  return { kind: "error", code: "WAL_UNSUPPORTED_VERSION", segment: scan.number, offset: 0, reason };
+}
+
+function higher(floor: Floor, other: Floor | undefined): Floor {
+  if (other === undefined) return floor;
+  return other.seq > floor.seq || (other.seq === floor.seq && other.number > floor.number) ? other : floor;
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}
