@@ -1,0 +1,321 @@
+import type { AppendFile, HoldfastError, StorageKey } from "@holdfast/storage";
+import type { FsFile, FsPort } from "@holdfast/storage/ports";
+import type { CommitSlots } from "./commit-slots.js";
+import { isFull, storageError, toStorageError } from "./errors.js";
+import { STEP_BYTES, type FillRange, type Reservation } from "./reservation.js";
+
+/** What an {@link FsAppendFile} is made of. */
+export interface AppendFileParts {
+  readonly port: FsPort;
+  readonly slots: CommitSlots;
+  readonly key: StorageKey;
+  readonly path: string;
+  /** Opened by {@link AppendFileParts.flush}: with O_DSYNC for `"dsync"`, else without. */
+  readonly file: FsFile;
+  readonly size: number;
+  /** How an append becomes durable; `"none"`: only by `sync()`. */
+  readonly flush: "dsync" | "datasync" | "none";
+  readonly reservation: Reservation | undefined;
+  /** Called once when the file is closed. */
+  readonly onClose: (file: AppendFile) => void;
+}
+
+/**
+ * A file that grows in place. Calls are queued: one runs at a time, in call order. Space is prepared beside them.
+ *
+ * The path of an append at rest is short on purpose: one slot taken without waiting, one call of the port, one callback.
+ */
+export class FsAppendFile implements AppendFile {
+  readonly key: StorageKey;
+  readonly #parts: AppendFileParts;
+  readonly #file: FsFile;
+  readonly #slots: CommitSlots | undefined;
+  readonly #reservation: Reservation | undefined;
+  #size: number;
+  #busy = false;
+  readonly #waiting: (() => void)[] = [];
+  #poison: { readonly cause: unknown } | undefined;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+
+  // The append that runs. Fields instead of a closure for each.
+  #bytes: Uint8Array = NOTHING;
+  #at = 0;
+  #end = 0;
+
+  /** A descriptor of its own: the kernel reports a failed flush once to each, so a fill must not use up an append's error. */
+  #fillFile: FsFile | undefined;
+  #filler: Promise<void> | undefined;
+  /** The fill step in flight; never rejects. */
+  #step: Promise<void> | undefined;
+  #stepStart = 0;
+
+  constructor(parts: AppendFileParts) {
+    this.key = parts.key;
+    this.#parts = parts;
+    this.#file = parts.file;
+    this.#slots = parts.flush === "none" ? undefined : parts.slots;
+    this.#reservation = parts.reservation;
+    this.#size = parts.size;
+    this.#end = parts.size;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  append(bytes: Uint8Array, options?: { readonly at?: number | undefined }): Promise<void> {
+    const at = options?.at;
+    if (!this.#busy) {
+      this.#busy = true;
+      return this.#append(bytes, at);
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => {
+        this.#append(bytes, at).then(resolve, reject);
+      });
+    });
+  }
+
+  sync(): Promise<void> {
+    return this.#exclusive("sync", async () => {
+      if (this.#parts.flush !== "none") return;
+      try {
+        await this.#parts.slots.run(() => this.#file.datasync());
+      } catch (error) {
+        throw this.#poisonBy(error, "sync");
+      }
+    });
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.#exclusive("truncate", async () => {
+      if (!Number.isSafeInteger(size) || size < 0 || size > this.#size) {
+        const message = `truncate: size must be an integer from 0 to ${this.#size}`;
+        throw storageError("STORAGE_INVALID_ARGUMENT", message, { operation: "truncate", key: this.key, outcome: "not_applied" });
+      }
+      await this.#stopFilling();
+      try {
+        await this.#file.truncate(size);
+        // Not before this is an append safe: a later one could be durable before the cut, and the old tail come back.
+        await this.#parts.slots.run(() => this.#file.datasync());
+      } catch (error) {
+        throw this.#poisonBy(error, "truncate");
+      }
+      this.#size = size;
+      this.#end = size;
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#queued(() => this.#close());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #append(bytes: Uint8Array, at: number = this.#size): Promise<void> {
+    const refusal = this.#refusal("append") ?? this.#badAppend(bytes, at);
+    if (refusal !== undefined || bytes.byteLength === 0) {
+      this.#next();
+      return refusal === undefined ? Promise.resolve() : Promise.reject(refusal);
+    }
+    this.#bytes = bytes;
+    this.#at = at;
+    this.#end = at + bytes.byteLength;
+    // From here on no fill step begins below #end; one that runs already and reaches into the range must end first.
+    if (this.#step !== undefined && this.#end > this.#stepStart) return this.#step.then(this.#writeInSlot);
+    return this.#writeInSlot();
+  }
+
+  readonly #writeInSlot = (): Promise<void> => {
+    if (this.#slots === undefined || this.#slots.tryTake()) return this.#write();
+    return this.#slots.take().then(this.#write);
+  };
+
+  readonly #write = (): Promise<void> => {
+    const refusal = this.#refusal("append");
+    if (refusal !== undefined) {
+      this.#slots?.release();
+      this.#end = this.#size;
+      this.#next();
+      return Promise.reject(refusal);
+    }
+    const written = this.#file.write(this.#bytes, this.#at);
+    return (this.#parts.flush === "datasync" ? written.then(this.#datasync) : written).then(this.#written, this.#failed);
+  };
+
+  readonly #datasync = (count: number): Promise<number> => this.#file.datasync().then(() => count);
+
+  readonly #written = (count: number): void => {
+    const length = this.#bytes.byteLength;
+    if (count !== length) {
+      this.#failed(Object.assign(new Error(`short write: ${count} of ${length} bytes`), { code: "short write" }));
+    }
+    this.#slots?.release();
+    this.#bytes = NOTHING;
+    this.#size = this.#end;
+    if (this.#reservation?.appended(this.#end, length) === true) this.#fillAhead();
+    this.#next();
+  };
+
+  readonly #failed = (error: unknown): never => {
+    this.#slots?.release();
+    this.#bytes = NOTHING;
+    const failure = this.#poisonBy(error, "append", this.#at);
+    this.#next();
+    throw failure;
+  };
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    await this.#stopFilling();
+    const errors: unknown[] = [];
+    const attempt = async (operation: () => Promise<void>): Promise<void> => {
+      try {
+        await operation();
+      } catch (error) {
+        errors.push(error);
+      }
+    };
+    // After a failure the file is left as it is: whoever opens it next must see what we saw.
+    if (this.#poison === undefined && (this.#reservation?.touched ?? 0) > this.#size) {
+      await attempt(() => this.#file.truncate(this.#size));
+    }
+    const fillFile = this.#fillFile;
+    if (fillFile !== undefined) await attempt(() => fillFile.close());
+    await attempt(() => this.#file.close());
+    this.#parts.onClose(this);
+    if (errors.length > 0) throw toStorageError(errors[0], { operation: "close", key: this.key, outcome: "unknown" });
+  }
+
+  #refusal(operation: string): HoldfastError | undefined {
+    if (this.#closed) {
+      return storageError("STORAGE_CLOSED", `${operation}: the file is closed`, { operation, key: this.key, outcome: "not_applied" });
+    }
+    if (this.#poison === undefined) return undefined;
+    const message = `${operation}: an earlier write of this handle failed; open the file anew`;
+    return storageError("STORAGE_POISONED", message, { operation, key: this.key, outcome: "not_applied", cause: this.#poison.cause });
+  }
+
+  #badAppend(bytes: Uint8Array, at: number): HoldfastError | undefined {
+    if (Number.isSafeInteger(at) && at >= this.#size && Number.isSafeInteger(at + bytes.byteLength)) return undefined;
+    const message = `append: at must be an integer from ${this.#size} on`;
+    return storageError("STORAGE_INVALID_ARGUMENT", message, { operation: "append", key: this.key, outcome: "not_applied" });
+  }
+
+  #poisonBy(cause: unknown, operation: string, offset?: number): HoldfastError {
+    this.#poison ??= { cause };
+    this.#reservation?.stop();
+    return toStorageError(cause, { operation, key: this.key, outcome: "unknown", offset });
+  }
+
+  /** Runs an operation when all before it are done, unless the file is closed or poisoned by then. */
+  #exclusive(name: string, operation: () => Promise<void>): Promise<void> {
+    return this.#queued(() => {
+      const refusal = this.#refusal(name);
+      return refusal === undefined ? operation() : Promise.reject(refusal);
+    });
+  }
+
+  #queued(operation: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const start = (): void => {
+        operation().then(
+          () => {
+            resolve();
+            this.#next();
+          },
+          (error: unknown) => {
+            reject(error instanceof Error ? error : new Error("unexpected error", { cause: error }));
+            this.#next();
+          },
+        );
+      };
+      if (this.#busy) {
+        this.#waiting.push(start);
+      } else {
+        this.#busy = true;
+        start();
+      }
+    });
+  }
+
+  /** A turn later, so that the call before has settled first. */
+  #next(): void {
+    const start = this.#waiting.shift();
+    if (start === undefined) this.#busy = false;
+    else queueMicrotask(start);
+  }
+
+  #fillAhead(): void {
+    if (this.#reservation === undefined || this.#filler !== undefined) return;
+    this.#filler = this.#fillWhileDue(this.#reservation).finally(() => {
+      this.#filler = undefined;
+    });
+  }
+
+  async #stopFilling(): Promise<void> {
+    this.#reservation?.stop();
+    await this.#filler;
+  }
+
+  /** Never rejects: a step that fails ends the preparation, and the appends decide for themselves. */
+  async #fillWhileDue(reservation: Reservation): Promise<void> {
+    while (reservation.due) {
+      await this.#slots?.takeBackground();
+      // Decided only now, beside nothing: appends may have gone on while this waited.
+      const range = reservation.next(Math.max(this.#size, this.#end));
+      if (range !== undefined) {
+        this.#stepStart = range.start;
+        this.#step = this.#fill(range, reservation);
+        await this.#step;
+        this.#step = undefined;
+      }
+      this.#slots?.releaseBackground();
+      if (range === undefined) return;
+    }
+  }
+
+  async #fill(range: FillRange, reservation: Reservation): Promise<void> {
+    try {
+      this.#fillFile ??= await this.#openFillFile();
+      if (this.#fillFile === undefined) {
+        reservation.stop();
+        return;
+      }
+      const length = range.end - range.start;
+      const written = await this.#fillFile.write(ZEROS.subarray(0, length), range.start);
+      if (written < length) {
+        // No room for all of it. What was written are zeros; close() cuts them off.
+        reservation.stop();
+        return;
+      }
+      if (this.#parts.flush === "datasync") await this.#fillFile.datasync();
+      reservation.filled(range);
+    } catch (error) {
+      reservation.stop();
+      // No room: nothing is broken. Anything else says that a flush of this file failed, and what lies behind `size` may no
+      // longer read as zeros after a crash. Nothing acknowledged is in that range, but the contract promises zeros there.
+      if (!isFull(error)) this.#poison ??= { cause: error };
+    }
+  }
+
+  /** Answers `undefined` if the file cannot be opened once more or its name was given away: then nothing is prepared. */
+  async #openFillFile(): Promise<FsFile | undefined> {
+    let file: FsFile | undefined;
+    try {
+      file = await this.#parts.port.open(this.#parts.path, { mode: "write", dsync: this.#parts.flush === "dsync" });
+      if ((await file.stat()).identity === (await this.#file.stat()).identity) return file;
+    } catch {
+      // Too many open files, or the file was removed: nothing was written, so nothing is harmed.
+    }
+    await file?.close().catch(() => undefined);
+    return undefined;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+const ZEROS = new Uint8Array(STEP_BYTES);

@@ -1,0 +1,230 @@
+import { dirname } from "node:path";
+import type { FsPort } from "@holdfast/storage/ports";
+import type { CommitSlots } from "./commit-slots.js";
+import { isDenied, quote, storageError, systemCode, toStorageError, type Failure } from "./errors.js";
+
+/** What {@link DurableDirectories} needs. */
+export interface DurableDirectoriesOptions {
+  readonly port: FsPort;
+  readonly slots: CommitSlots;
+  /** Absolute, without symbolic links. */
+  readonly root: string;
+  /** Permission bits of directories that are made. */
+  readonly permissions: number;
+}
+
+/**
+ * The directories of one handle: which are known to be real directories (no symbolic link on the way) and durable.
+ *
+ * On a file system, visible is not durable: a name that can be read may be gone after a power loss, whoever made it, until its
+ * directory was synced, and the directory itself may be gone until its parent was. So a directory that is met for the first
+ * time is checked component by component and synced together with its parent before anything in it is answered.
+ *
+ * A directory is named by its storage prefix: `""` is the root, `"a/b/"` lies two below it. The check for symbolic links is
+ * made once for each directory and handle: who may write inside the root is trusted not to swap directories later.
+ */
+export class DurableDirectories {
+  readonly #port: FsPort;
+  readonly #slots: CommitSlots;
+  readonly #root: string;
+  readonly #permissions: number;
+  readonly #durable = new Set<string>();
+  /** Checked, but we may not sync them: a read-only medium or missing rights. Good for reading only. */
+  readonly #readable = new Set<string>();
+  /** We changed entries, and the sync that should have followed was refused before it began. */
+  readonly #unsynced = new Set<string>();
+  /** A sync failed. What it left behind is not known, and a repeated one may answer ok although entries are gone. */
+  readonly #failed = new Map<string, unknown>();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #queued = new Map<string, Promise<void>>();
+
+  constructor(options: DurableDirectoriesOptions) {
+    this.#port = options.port;
+    this.#slots = options.slots;
+    this.#root = options.root.endsWith("/") ? options.root : `${options.root}/`;
+    this.#permissions = options.permissions;
+  }
+
+  /** The path of a key, or of a directory by its prefix. */
+  path(name: string): string {
+    return `${this.#root}${name}`;
+  }
+
+  /**
+   * Makes a directory ready for reading: checked, and durable where we may make it so. A read-only medium and missing rights
+   * do not prevent reading, unless this handle has itself changed the directory.
+   *
+   * @returns Whether the directory is there.
+   */
+  async enter(directory: string, failure: Failure): Promise<boolean> {
+    if (this.#isDurable(directory)) return true;
+    if (this.#readable.has(directory) && !this.#unsynced.has(directory)) return true;
+    const pending = await this.#check(directory, failure, false);
+    if (pending === undefined) return false;
+    try {
+      await this.#settle(pending, failure);
+    } catch (error) {
+      const ours = pending.some((it) => this.#unsynced.has(it) || this.#unsynced.has(parentOf(it)));
+      if (ours || !isDenied(error)) throw toStorageError(error, failure);
+      for (const it of pending) remember(this.#readable, it);
+    }
+    return true;
+  }
+
+  /** Makes a directory ready for writing: made with everything above it where missing, checked, durable. */
+  async make(directory: string, failure: Failure): Promise<void> {
+    if (this.#isDurable(directory)) return;
+    try {
+      const pending = await this.#check(directory, failure, true);
+      await this.#settle(pending ?? [], failure);
+    } catch (error) {
+      throw toStorageError(error, failure);
+    }
+  }
+
+  /**
+   * Makes the entries of a directory durable, those included that were changed before the call. Concurrent callers share one
+   * sync, but never one that began before they called.
+   */
+  async publish(directory: string, failure: Failure): Promise<void> {
+    try {
+      await this.#sync(directory, failure);
+    } catch (error) {
+      this.#unsynced.add(directory);
+      throw toStorageError(error, failure);
+    }
+  }
+
+  /** Entries of a directory may have been changed without being made durable: they are not answered before they are. */
+  doubt(directory: string): void {
+    this.#unsynced.add(directory);
+  }
+
+  /** Forgets what is known about a directory and those above it: it turned out not to be there any more. */
+  forget(directory: string): void {
+    for (const it of chainOf(directory)) this.#durable.delete(it);
+  }
+
+  #isDurable(directory: string): boolean {
+    return this.#durable.has(directory) && !this.#unsynced.has(directory) && !this.#failed.has(directory);
+  }
+
+  /** Answers the directories on the path that are not known durable, checked; `undefined` if one is not there. */
+  async #check(directory: string, failure: Failure, make: boolean): Promise<readonly string[] | undefined> {
+    const pending = chainOf(directory).filter((it) => !this.#isDurable(it));
+    for (const it of pending) {
+      if (await this.#checkOne(it, failure)) continue;
+      if (!make) return undefined;
+      try {
+        await this.#port.mkdir(this.path(it), this.#permissions);
+      } catch (error) {
+        // Somebody else made it, or put something there.
+        if (systemCode(error) !== "EEXIST") throw error;
+        await this.#checkOne(it, failure);
+      }
+    }
+    return pending;
+  }
+
+  async #checkOne(directory: string, failure: Failure): Promise<boolean> {
+    let kind;
+    try {
+      // Without its slash: a path that ends with one is followed.
+      ({ kind } = await this.#port.lstat(directory === "" ? this.#root : this.path(directory).slice(0, -1)));
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return false;
+      throw error;
+    }
+    if (kind === "directory") return true;
+    throw storageError("STORAGE_UNSAFE_PATH", `${failure.operation}: ${quote(directory)} is no directory but a ${kind}`, failure);
+  }
+
+  /** Syncs each directory together with its parent. */
+  async #settle(pending: readonly string[], failure: Failure): Promise<void> {
+    const all = new Set(pending.flatMap((it) => [parentOf(it), it]));
+    for (const it of all) await this.#sync(it, failure);
+    for (const it of pending) remember(this.#durable, it);
+  }
+
+  #sync(directory: string, failure: Failure): Promise<void> {
+    if (this.#failed.has(directory)) {
+      const message = `${failure.operation}: an earlier sync of the directory ${quote(directory)} failed; open the backend anew`;
+      return Promise.reject(storageError("STORAGE_POISONED", message, { ...failure, cause: this.#failed.get(directory) }));
+    }
+    const running = this.#running.get(directory);
+    if (running === undefined) return this.#run(directory);
+    let queued = this.#queued.get(directory);
+    if (queued === undefined) {
+      const again = (): Promise<void> => {
+        this.#queued.delete(directory);
+        return this.#sync(directory, failure);
+      };
+      queued = running.then(again, again);
+      this.#queued.set(directory, queued);
+    }
+    return queued;
+  }
+
+  #run(directory: string): Promise<void> {
+    const run = this.#flush(directory).finally(() => {
+      this.#running.delete(directory);
+    });
+    this.#running.set(directory, run);
+    return run;
+  }
+
+  async #flush(directory: string): Promise<void> {
+    const path = directory === ABOVE_ROOT ? dirname(this.#root) : this.path(directory);
+    try {
+      await this.#slots.run(() => this.#port.syncDirectory(path));
+      this.#unsynced.delete(directory);
+    } catch (error) {
+      if (!NOT_BEGUN.has(systemCode(error) ?? "")) this.#failed.set(directory, error);
+      throw error;
+    }
+  }
+}
+
+/** The directory of a key, as a prefix. */
+export function directoryOf(key: string): string {
+  return key.slice(0, key.lastIndexOf("/") + 1);
+}
+
+const MAX_REMEMBERED = 65_536;
+
+/** What is known can be forgotten at any time; it only costs syncing again. */
+function remember(known: Set<string>, directory: string): void {
+  if (known.size >= MAX_REMEMBERED) known.clear();
+  known.add(directory);
+}
+
+/** Stands for the directory that holds the root; no prefix can have this name. */
+const ABOVE_ROOT = "../";
+
+/** Errors of a directory sync that say it was refused before anything was flushed, so that it may be tried again. */
+const NOT_BEGUN: ReadonlySet<string> = new Set([
+  "EMFILE",
+  "ENFILE",
+  "EACCES",
+  "EPERM",
+  "EROFS",
+  "ENOENT",
+  "ENOTDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "EINVAL",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+]);
+
+function parentOf(directory: string): string {
+  return directory === "" ? ABOVE_ROOT : directoryOf(directory.slice(0, -1));
+}
+
+/** The directory and all above it, from the root down. */
+function chainOf(directory: string): readonly string[] {
+  const chain = [""];
+  for (let end = directory.indexOf("/"); end >= 0; end = directory.indexOf("/", end + 1)) chain.push(directory.slice(0, end + 1));
+  return chain;
+}

@@ -1,0 +1,3 @@
+export { fsBackend } from "./backend.js";
+export type { FsBackend, FsBackendOptions } from "./backend.js";
+export { nodeFsPort } from "./port.js";
