@@ -1,3 +1,5 @@
+export { bodyBytes, readBody } from "./body.js";
+export type { BodyCall } from "./body.js";
 export type {
   AppendableStorage,
   AppendFile,
@@ -11,7 +13,15 @@ export type {
   StorageEntry,
   StorageLock,
 } from "./contract.js";
+export { createOrAdopt } from "./create-or-adopt.js";
+export type { CreatedOrAdopted, CreateOrAdoptOptions } from "./create-or-adopt.js";
 export { hasCode, HoldfastError, isHoldfastError, StorageError } from "./errors.js";
 export type { ErrorDetails, StorageErrorCode, StorageErrorDetails, WriteOutcome } from "./errors.js";
+export { decodeSegment, encodeSegment, joinKey, joinPrefix, MAX_KEY_BYTES, MAX_SEGMENT_CHARACTERS, storageKey, storagePrefix } from "./keys.js";
 export type { StorageKey, StoragePrefix } from "./keys.js";
+export { memoryBackend } from "./memory.js";
+export type { MemoryBackendOptions } from "./memory.js";
+export { memoryDisk } from "./memory-disk.js";
+export type { MemoryDisk } from "./memory-disk.js";
+export { scoped } from "./scoped.js";
 export { systemClock, systemRandom } from "./system.js";
