@@ -1,0 +1,98 @@
+import { channel } from "node:diagnostics_channel";
+import type { CommitBuffer } from "./commit-buffer.js";
+import type { WalError } from "./errors.js";
+import type { LogRecovery } from "./types.js";
+
+/** Published on `holdfast:wal:opened`. */
+export interface LogOpenedEvent {
+  readonly prefix: string;
+  readonly firstSeq: number;
+  readonly nextSeq: number;
+  readonly recovery: LogRecovery;
+}
+
+/** Published on `holdfast:wal:commit` after each commit. */
+export interface LogCommitEvent {
+  readonly prefix: string;
+  readonly firstSeq: number;
+  readonly records: number;
+  /** Bytes of the records. */
+  readonly payloadBytes: number;
+  /** From the start of the write to its answer. */
+  readonly latencyMs: number;
+  /** Number of the segment. */
+  readonly segment: number;
+}
+
+/** Published on `holdfast:wal:segment` when a segment was made, begun or removed. */
+export interface LogSegmentEvent {
+  readonly prefix: string;
+  readonly action: "made" | "begun" | "removed";
+  readonly segment: number;
+}
+
+/** Published on `holdfast:wal:problem` when something failed that harms no promise and is tried again later. */
+export interface LogProblemEvent {
+  readonly prefix: string;
+  readonly what: string;
+  readonly error: unknown;
+}
+
+/** Published on `holdfast:wal:poisoned`. */
+export interface LogPoisonedEvent {
+  readonly prefix: string;
+  readonly error: WalError;
+}
+
+/** Published on `holdfast:wal:closed`. */
+export interface LogClosedEvent {
+  readonly prefix: string;
+}
+
+const opened = channel("holdfast:wal:opened");
+const committed = channel("holdfast:wal:commit");
+const segments = channel("holdfast:wal:segment");
+const problems = channel("holdfast:wal:problem");
+const poisoned = channel("holdfast:wal:poisoned");
+const closed = channel("holdfast:wal:closed");
+
+export function announceOpened(event: LogOpenedEvent): void {
+  if (opened.hasSubscribers) opened.publish(event);
+}
+
+export function announceCommit(prefix: string, commit: CommitBuffer, latencyMs: number, segment: number): void {
+  if (!committed.hasSubscribers) return;
+  const event: LogCommitEvent = {
+    prefix,
+    firstSeq: commit.firstSeq,
+    records: commit.recordCount,
+    payloadBytes: commit.payloadBytes,
+    latencyMs,
+    segment,
+  };
+  committed.publish(event);
+}
+
+export function announceSegment(prefix: string, action: LogSegmentEvent["action"], segment: number): void {
+  if (!segments.hasSubscribers) return;
+  const event: LogSegmentEvent = { prefix, action, segment };
+  segments.publish(event);
+}
+
+export function announceProblem(prefix: string, what: string, error: unknown): void {
+  if (!problems.hasSubscribers) return;
+  const event: LogProblemEvent = { prefix, what, error };
+  problems.publish(event);
+}
+
+export function announcePoisoned(prefix: string, error: WalError): void {
+  if (!poisoned.hasSubscribers) return;
+  const event: LogPoisonedEvent = { prefix, error };
+  poisoned.publish(event);
+}
+
+export function announceClosed(prefix: string): void {
+  if (!closed.hasSubscribers) return;
+  const event: LogClosedEvent = { prefix };
+  closed.publish(event);
+}

@@ -1,0 +1,454 @@
+import { StorageError, hasCode, type AppendableStorage, type StorageBackend, type StorageLock, type StoragePrefix } from "@holdfast/storage";
+import type { Clock, RandomSource } from "@holdfast/storage/ports";
+import { ActiveSegment } from "./active-segment.js";
+import type { CommitBuffer } from "./commit-buffer.js";
+import type { CommitCursor, CommitRange, LogWriter } from "./device.js";
+import { announceProblem, announceSegment } from "./diagnostics.js";
+import { WalError } from "./errors.js";
+import { FRAME_HEADER_BYTES, FrameKind, TRIM_BODY_BYTES, type Begin, type Floor } from "./format/segment.js";
+import { readCopy, recoverFiles, type RecoveredFiles } from "./file-recovery.js";
+import { reserveKey, segmentKey } from "./layout.js";
+import type { LogSettings } from "./options.js";
+import { findSegment, readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
+import type { LogRecovery } from "./types.js";
+
+/** What {@link openFileWriter} needs. */
+export interface FileWriterOptions {
+  readonly storage: StorageBackend;
+  readonly appendable: AppendableStorage;
+  readonly prefix: StoragePrefix;
+  readonly settings: LogSettings;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Opens a log in files for writing: lock, recover, and copy what an interrupted writer left unproven. Otherwise nothing is
+ * written; the first commit makes the segment.
+ */
+export async function openFileWriter(options: FileWriterOptions): Promise<LogWriter> {
+  const lock = await options.appendable.lock(options.prefix, { signal: options.signal });
+  try {
+    for (let round = 1; ; round++) {
+      const found = await recoverFiles(options.storage, options.prefix, options.settings.startSeq, options.signal);
+      const writer = new FileWriter(options, lock, found);
+      if (await writer.inherit()) return writer;
+      // What was to be copied no longer reads as it did: the pages of a failed write were let go. Look again.
+      if (round === MAX_ROUNDS) throw unsteady(options.prefix);
+    }
+  } catch (error) {
+    await lock.release().catch((cause: unknown) => {
+      announceProblem(options.prefix, "release lock", cause);
+    });
+    throw error;
+  }
+}
+
+class FileWriter implements LogWriter {
+  readonly headroomBytes = FRAME_HEADER_BYTES;
+  readonly nextSeq: number;
+  rotations = 0;
+  markers = 0;
+  writtenBytes = 0;
+  recovery: LogRecovery;
+  readonly #options: FileWriterOptions;
+  readonly #lock: StorageLock;
+  readonly #history: SegmentHistory;
+  readonly #found: RecoveredFiles;
+  /** The history, ascending; the last one is the segment that is written to, if this handle has made one. */
+  readonly #segments: ReadableSegment[];
+  #current: ActiveSegment | undefined;
+  /** The following segment, made while the current one fills up. */
+  #next: Promise<ActiveSegment> | undefined;
+  /** Numbers of the files that are there, as far as this handle knows. */
+  readonly #files: Set<number>;
+  #nextNumber: number;
+  #floor: Floor;
+  #logId: Uint8Array | undefined;
+  #committedAtMs: number;
+  /** Whether this handle's segment is known to last, so that what it replaces may go. */
+  #settled = false;
+  /** Copies could not be made for lack of room. */
+  #full = false;
+  #background: Promise<void> = Promise.resolve();
+
+  constructor(options: FileWriterOptions, lock: StorageLock, found: RecoveredFiles) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#found = found;
+    this.#segments = [...found.segments];
+    this.#files = new Set(found.numbers);
+    this.#nextNumber = found.newNumber;
+    this.#floor = found.floor;
+    this.#logId = found.logId;
+    this.#committedAtMs = found.committedAtMs;
+    this.#history = {
+      storage: options.storage,
+      segments: () => this.#segments,
+      firstSeq: () => this.#floor.seq,
+      refresh: () => Promise.resolve(), // Nobody else changes the log while this handle has the lock.
+    };
+    this.nextSeq = found.nextSeq;
+    this.recovery = found.recovery;
+  }
+
+  get firstSeq(): number {
+    return this.#floor.seq;
+  }
+
+  get durableSeq(): number {
+    return this.#current?.lastSeq ?? this.#found.lastSeq;
+  }
+
+  get unmarked(): boolean {
+    return this.#current?.hasFrames === true && !this.#current.isMarked;
+  }
+
+  get logId(): string | undefined {
+    return this.#logId === undefined ? undefined : Buffer.from(this.#logId).toString("hex");
+  }
+
+  get segment(): number {
+    return this.#current?.number ?? 0;
+  }
+
+  /** Copies the unproven commits. Answers whether the log is ready; `false`: look again. */
+  async inherit(): Promise<boolean> {
+    if (this.#found.copy.length === 0) return true;
+    try {
+      const segment = await this.#begin(this.#inheritingBegin());
+      if (!(await this.#copyInto(segment))) {
+        await segment.close();
+        return false;
+      }
+      this.#inBackground("remove what an interrupted opening left", () => this.#tidy());
+      return true;
+    } catch (error) {
+      if (!hasCode(error, "STORAGE_FULL")) throw error;
+      // Readable through what is proven, and trimmable; the copies wait until there is room.
+      this.#full = true;
+      await this.#abandonCurrent();
+      this.recovery = { ...this.recovery, readOnlyUntilTrimmed: true };
+      return true;
+    }
+  }
+
+  commit(commit: CommitBuffer): Promise<void> {
+    const current = this.#current;
+    if (current?.hasRoomFor(commit.bodyBytes, this.#options.settings.segmentBytes) === true) return this.#commitTo(current, commit);
+    return this.#commitToNew(commit);
+  }
+
+  async sync(): Promise<void> {
+    await this.#current?.sync();
+  }
+
+  async mark(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    await current.mark(FrameKind.marker, this.#now());
+    this.markers++;
+    this.writtenBytes += FRAME_HEADER_BYTES;
+  }
+
+  async trim(seq: number): Promise<void> {
+    if (seq <= this.#floor.seq) return;
+    if (this.#full) {
+      await this.#trimWhenFull(seq);
+      return;
+    }
+    const current = this.#current;
+    if (current === undefined) {
+      const floor = this.#floorAt(seq);
+      // No frame of this handle yet: the begin of its first segment states the floor.
+      await this.#begin({ ...this.#inheritingBegin(), floor });
+      this.#floor = floor;
+    } else {
+      const target = current.hasRoomFor(TRIM_BODY_BYTES, this.#options.settings.segmentBytes) ? current : await this.#rotate();
+      const floor = this.#floorAt(seq);
+      await target.trim(floor, this.#now());
+      this.writtenBytes += FRAME_HEADER_BYTES + TRIM_BODY_BYTES;
+      this.#floor = floor;
+      this.#settled = true;
+    }
+    this.#dropBelowFloor();
+    this.#inBackground("remove trimmed segments", () => this.#tidy());
+  }
+
+  commits(range: CommitRange): CommitCursor {
+    return readSegments(this.#history, range);
+  }
+
+  async close(clean: boolean): Promise<void> {
+    const problems: unknown[] = [];
+    const attempt = async (step: () => Promise<unknown> | undefined): Promise<void> => {
+      try {
+        await step();
+      } catch (error) {
+        problems.push(error);
+      }
+    };
+    await this.#background;
+    const current = this.#current;
+    if (clean && current !== undefined) await attempt(() => current.mark(FrameKind.seal, this.#now()));
+    await attempt(() => current?.close());
+    const next = this.#next;
+    if (next !== undefined) {
+      this.#next = undefined;
+      await attempt(async () => {
+        const segment = await next;
+        await segment.close();
+        if (clean) await this.#remove([segment.number]);
+      });
+    }
+    await attempt(() => this.#lock.release());
+    if (problems.length > 0) throw problems[0];
+  }
+
+  // ------------------------------------------------------------------------------------------------ commits and segments
+
+  #commitTo(segment: ActiveSegment, commit: CommitBuffer): Promise<void> {
+    const before = segment.end;
+    return segment.commit(commit, this.#options.clock.now()).then(() => {
+      this.writtenBytes += segment.end - before;
+      if (!this.#settled) {
+        this.#settled = true;
+        this.#inBackground("remove what an interrupted opening left", () => this.#tidy());
+      }
+      if (this.#next === undefined && segment.end > this.#options.settings.segmentBytes * PREPARE_NEXT_AT) this.#prepareNext();
+    });
+  }
+
+  async #commitToNew(commit: CommitBuffer): Promise<void> {
+    if (this.#full) throw noRoom(this.#options.prefix);
+    const segment = this.#current === undefined ? await this.#begin(this.#inheritingBegin()) : await this.#rotate();
+    await this.#commitTo(segment, commit);
+  }
+
+  /** Goes on in a new segment that names the end of this one. */
+  async #rotate(): Promise<ActiveSegment> {
+    const old = this.#current;
+    if (old === undefined) return this.#begin(this.#inheritingBegin());
+    await old.sync();
+    const next = await this.#begin({
+      predecessor: { number: old.number, provenBytes: old.end },
+      lastSeq: old.writtenSeq,
+      inheritedThrough: old.writtenSeq,
+      floor: this.#floor,
+      parent: undefined,
+      committedAtMs: this.#now(),
+    });
+    this.rotations++;
+    this.#inBackground("close a full segment", () => old.close());
+    return next;
+  }
+
+  #inheritingBegin(): Begin {
+    const found = this.#found;
+    return {
+      predecessor: found.head,
+      lastSeq: found.lastSeq,
+      inheritedThrough: found.nextSeq - 1,
+      floor: this.#floor,
+      parent: undefined,
+      // Copies keep their times, and no frame may be older than the one before it.
+      committedAtMs: found.copy[0]?.committedAtMs ?? this.#now(),
+    };
+  }
+
+  /** Makes a segment, or takes the one that was made ahead, and puts it to use. Failing for lack of room harms nothing. */
+  async #begin(begin: Begin): Promise<ActiveSegment> {
+    const prepared = this.#next;
+    this.#next = undefined;
+    const segment = await (prepared ?? this.#make());
+    try {
+      await segment.begin(begin);
+    } catch (error) {
+      await segment.close().catch(() => undefined); // The first error says more.
+      // No frame was written behind it, so it is as if this opening had been cut short: the next attempt takes the next number.
+      throw asNotApplied(error);
+    }
+    this.writtenBytes += 2 * FRAME_HEADER_BYTES;
+    this.#current = segment;
+    this.#segments.push(segment);
+    announceSegment(this.#options.prefix, "begun", segment.number);
+    return segment;
+  }
+
+  /** 5.1 of the protocol: file, header, directory entry, all durable, under a number that was never used. */
+  async #make(): Promise<ActiveSegment> {
+    const { prefix, settings, random, clock, appendable } = this.#options;
+    if (this.#nextNumber >= Number.MAX_SAFE_INTEGER) throw new WalError("WAL_FULL", "the segment numbers are used up", { operation: "append", outcome: "not_applied" });
+    const number = this.#nextNumber++;
+    this.#logId ??= random.bytes(16);
+    const header = { logId: this.#logId, number, createdAtMs: clock.now(), salt: random.bytes(8), commitAlignBytes: settings.commitAlignBytes };
+    const reserveBytes = settings.prepareAhead ? settings.segmentBytes : 0;
+    const sync = settings.syncEveryMs === undefined ? "each" : "manual";
+    this.#files.add(number);
+    try {
+      const segment = await ActiveSegment.make(segmentKey(prefix, number), header, { appendable, reserveBytes, sync });
+      announceSegment(prefix, "made", number);
+      return segment;
+    } catch (error) {
+      if (hasCode(error, "STORAGE_FULL")) {
+        // A file without a frame is void; it is only room that it takes.
+        await this.#remove([number]).catch((cause: unknown) => {
+          announceProblem(prefix, "remove an unfinished segment", cause);
+        });
+      }
+      throw asNotApplied(error);
+    }
+  }
+
+  #prepareNext(): void {
+    const next = this.#make();
+    next.catch((error: unknown) => {
+      // The next commit that needs a segment makes one itself, and tells if that fails too.
+      if (this.#next === next) this.#next = undefined;
+      announceProblem(this.#options.prefix, "prepare the next segment", error);
+    });
+    this.#next = next;
+  }
+
+  #now(): number {
+    this.#committedAtMs = Math.max(this.#committedAtMs, this.#current?.committedAtMs ?? 0, this.#options.clock.now());
+    return this.#committedAtMs;
+  }
+
+  // ------------------------------------------------------------------------------------------------ copies, floor, full disk
+
+  async #copyInto(segment: ActiveSegment): Promise<boolean> {
+    for (const frame of this.#found.copy) {
+      const bytes = await readCopy(this.#options.storage, this.#found, frame);
+      if (bytes === undefined) return false;
+      await segment.copy(bytes, frame);
+      this.writtenBytes += bytes.length;
+    }
+    this.#settled = true;
+    return true;
+  }
+
+  /** The segment stays as it is, a candidate for the next opening to copy from. */
+  async #abandonCurrent(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#current = undefined;
+    this.#segments.splice(this.#segments.indexOf(current), 1);
+    await current.close();
+  }
+
+  /** The floor that makes `seq` the first one kept: the newest segment of the history that begins at or before it. */
+  #floorAt(seq: number): Floor {
+    const segment = this.#segments[findSegment(this.#segments, seq)];
+    return { seq, number: Math.max(segment?.number ?? 1, this.#floor.number) };
+  }
+
+  #dropBelowFloor(): void {
+    const keep = this.#segments.findIndex((segment) => segment.number >= this.#floor.number);
+    if (keep > 0) this.#segments.splice(0, keep);
+  }
+
+  /** No room for the copies: a begin of 8 KiB with the new floor comes first, then room is made, then the copies follow it. */
+  async #trimWhenFull(seq: number): Promise<void> {
+    const { storage, prefix } = this.#options;
+    const floor = this.#floorAt(seq);
+    await storage.remove([reserveKey(prefix)]);
+    this.#full = false;
+    let segment: ActiveSegment;
+    try {
+      segment = await this.#begin({ ...this.#inheritingBegin(), floor });
+    } catch (error) {
+      this.#full = true;
+      throw error;
+    }
+    this.#floor = floor;
+    this.#dropBelowFloor();
+    try {
+      await this.#remove([...this.#files].filter((number) => number < floor.number));
+      if (!(await this.#copyInto(segment))) throw unsteady(prefix);
+    } catch (error) {
+      if (!hasCode(error, "STORAGE_FULL")) throw error;
+      // Still no room: the floor holds, the log stays as it is.
+      await this.#abandonCurrent();
+      this.#full = true;
+      throw asNotApplied(error);
+    }
+    this.recovery = { ...this.recovery, readOnlyUntilTrimmed: false };
+    this.#inBackground("remove trimmed segments", () => this.#tidy());
+  }
+
+  /** Removes what is below the floor and what interrupted openings left, once this handle's segment is known to last. */
+  async #tidy(): Promise<void> {
+    if (this.#settled) {
+      const history = new Set(this.#segments.map((segment) => segment.number));
+      const next = await this.#next?.catch(() => undefined); // #prepareNext has told.
+      const gone = [...this.#files].filter((number) => {
+        if (number < this.#floor.number) return true;
+        return !history.has(number) && number !== next?.number && number < (this.#current?.number ?? 0);
+      });
+      await this.#remove(gone);
+    } else {
+      // The floor was stated by a begin of this handle.
+      await this.#remove([...this.#files].filter((number) => number < this.#floor.number));
+    }
+    await this.#keepReserve();
+  }
+
+  async #remove(numbers: readonly number[]): Promise<void> {
+    const { storage, prefix } = this.#options;
+    const ascending = [...numbers].sort((a, b) => a - b);
+    if (ascending.length === 0) return;
+    await storage.remove(ascending.map((number) => segmentKey(prefix, number)));
+    for (const number of ascending) {
+      this.#files.delete(number);
+      announceSegment(prefix, "removed", number);
+    }
+  }
+
+  /** Room that a trim on a full disk can let go of. */
+  async #keepReserve(): Promise<void> {
+    const { storage, prefix, random } = this.#options;
+    const key = reserveKey(prefix);
+    if ((await storage.stat(key)) !== undefined) return;
+    await storage.create(key, random.bytes(RESERVE_BYTES));
+  }
+
+  /** One after the other, behind the commits. What fails here is tried again by the next trim or opening. */
+  #inBackground(what: string, run: () => Promise<void>): void {
+    this.#background = this.#background.then(run).catch((error: unknown) => {
+      announceProblem(this.#options.prefix, what, error);
+    });
+  }
+}
+
+/** A failure before the first frame of a segment: nothing of the log was touched. Only lack of room may be tried again. */
+function asNotApplied(error: unknown): unknown {
+  if (!hasCode(error, "STORAGE_FULL") || error.outcome === "not_applied") return error;
+  return new StorageError("STORAGE_FULL", "no room for a new segment", {
+    operation: "append",
+    key: error.key,
+    backend: error.backend,
+    outcome: "not_applied",
+    retryable: true,
+    cause: error,
+  });
+}
+
+function noRoom(prefix: string): StorageError {
+  return new StorageError("STORAGE_FULL", "the disk had no room for the commits that an interrupted writer left; trim the log first", {
+    operation: "append",
+    key: prefix,
+    outcome: "not_applied",
+    retryable: true,
+  });
+}
+
+function unsteady(prefix: string): WalError {
+  return new WalError("WAL_READ_FAILED", "what an interrupted writer left reads differently each time", { operation: "openLog", key: prefix, retryable: true });
+}
+
+const MAX_ROUNDS = 3;
+const RESERVE_BYTES = 64 * 1024;
+/** How full a segment is when the following one is made. */
+const PREPARE_NEXT_AT = 0.75;

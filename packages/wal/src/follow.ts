@@ -1,0 +1,73 @@
+import { trimmed, RecordIterator, type ReadableLog } from "./read.js";
+import { checkReadRange } from "./options.js";
+import type { Codec, FollowOptions, LogRecord } from "./types.js";
+
+/** How a follower learns that there is more, and that there will be no more. */
+export interface FollowSignals {
+  /** `"closed"` ends the loop after what is there; an error is thrown after what is there. */
+  ended(): Error | "closed" | undefined;
+  /** Calls `wake` whenever there may be more or the end has come, until the answered function is called. */
+  whenMore(wake: () => void): () => void;
+}
+
+/** Records from a point on: those that are there, then those to come, each once, in order. */
+export function followRecords<T>(log: ReadableLog, codec: Codec<T>, options: FollowOptions, signals: FollowSignals): AsyncIterable<LogRecord<T>> {
+  return { [Symbol.asyncIterator]: () => follow(log, codec, options, signals) };
+}
+
+async function* follow<T>(log: ReadableLog, codec: Codec<T>, options: FollowOptions, signals: FollowSignals): AsyncGenerator<LogRecord<T>, void, undefined> {
+  const problem = checkReadRange("follow", { from: options.from });
+  if (problem !== undefined) throw problem;
+  const { signal } = options;
+  const aborted = (): boolean => signal?.aborted === true;
+  const alarm = new Alarm();
+  const stop = signals.whenMore(alarm.ring);
+  signal?.addEventListener("abort", alarm.ring);
+  try {
+    let next = options.from ?? log.firstSeq();
+    while (!aborted()) {
+      const ended = signals.ended();
+      const last = await log.lastSeq();
+      if (next < log.firstSeq()) throw trimmed("follow", next, log.firstSeq());
+      if (next <= last) {
+        const records = new RecordIterator(log, codec, { from: next, to: last, signal }, undefined);
+        for await (const record of records) {
+          next = record.seq + 1;
+          yield record;
+          if (aborted()) return;
+        }
+        continue;
+      }
+      if (ended instanceof Error) throw ended;
+      if (ended === "closed") return;
+      await alarm.next();
+    }
+  } catch (error) {
+    if (aborted() && error === signal?.reason) return;
+    throw error;
+  } finally {
+    stop();
+    signal?.removeEventListener("abort", alarm.ring);
+  }
+}
+
+/** Remembers a ring until somebody waits for it, so that none is lost between looking and waiting. */
+class Alarm {
+  #rung = false;
+  #wake: (() => void) | undefined;
+
+  readonly ring = (): void => {
+    this.#rung = true;
+    this.#wake?.();
+  };
+
+  async next(): Promise<void> {
+    if (!this.#rung) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    this.#rung = false;
+    this.#wake = undefined;
+  }
+}

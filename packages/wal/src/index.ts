@@ -1,0 +1,31 @@
+export { bytesCodec, json } from "./codec.js";
+export { WalError } from "./errors.js";
+export type { WalErrorCode, WalErrorDetails } from "./errors.js";
+export type {
+  LogClosedEvent,
+  LogCommitEvent,
+  LogOpenedEvent,
+  LogPoisonedEvent,
+  LogProblemEvent,
+  LogSegmentEvent,
+} from "./diagnostics.js";
+export { openLog } from "./log.js";
+export type {
+  AppendOptions,
+  Codec,
+  Durability,
+  FollowOptions,
+  Log,
+  LogBatch,
+  LogOptions,
+  LogReader,
+  LogReaderOptions,
+  LogRecord,
+  LogRecovery,
+  LogSource,
+  LogStats,
+  ReadRange,
+} from "./types.js";
+export { openLogReader } from "./log-reader.js";
+export { verifyLog } from "./verify.js";
+export type { LogVerification, VerifyFinding, VerifyOptions } from "./verify.js";

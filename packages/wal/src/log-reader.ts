@@ -1,0 +1,195 @@
+import { hasCode, isHoldfastError, storagePrefix, systemClock, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
+import { bytesCodec } from "./codec.js";
+import { WalError } from "./errors.js";
+import { readableSegment } from "./file-recovery.js";
+import { listSegments, planError, PlanReader } from "./file-recovery.js";
+import { followRecords } from "./follow.js";
+import { HeadSegment } from "./head-segment.js";
+import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
+import type { RecoveredPlan, RecoveryPlan } from "./format/plan.js";
+import { readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
+import type { Codec, FollowOptions, LogBatch, LogReader, LogReaderOptions, LogRecord, ReadRange } from "./types.js";
+
+/**
+ * Opens a log for reading, in any process, while another one may write to it. Takes no lock and writes nothing. It delivers a
+ * record only when something behind it vouches for it, so what it delivered no crash takes back: a record arrives at the
+ * latest `idleMarkerMs` of the writer after it was acknowledged; after the writer's crash, when the log is opened for writing.
+ *
+ * @throws WAL_CORRUPT, WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION, WAL_NOT_A_LOG, WAL_READ_FAILED, WAL_INVALID_ARGUMENT.
+ */
+export function openLogReader(options: LogReaderOptions & { readonly codec?: undefined }): Promise<LogReader>;
+export function openLogReader<T>(options: LogReaderOptions<T> & { readonly codec: Codec<T> }): Promise<LogReader<T>>;
+export async function openLogReader<T>(options: LogReaderOptions<T>): Promise<LogReader<T> | LogReader> {
+  const { pollMs = 20 } = options;
+  if (!Number.isSafeInteger(pollMs) || pollMs < 1 || pollMs > 60_000) {
+    throw new WalError("WAL_INVALID_ARGUMENT", `pollMs is ${pollMs}; it must be a whole number from 1 to 60000`, { operation: "openLogReader" });
+  }
+  const files = new LogFiles(options.storage, storagePrefix(options.prefix));
+  options.signal?.throwIfAborted();
+  await files.refresh();
+  const clock = options.clock ?? systemClock;
+  const poll = (wake: () => void): (() => void) => {
+    let cancel: () => void;
+    const arm = (): void => {
+      cancel = clock.setTimer(() => {
+        arm();
+        wake();
+      }, pollMs);
+    };
+    arm();
+    return () => {
+      cancel();
+    };
+  };
+  return options.codec === undefined ? new FileLogReader(files, bytesCodec, poll) : new FileLogReader(files, options.codec, poll);
+}
+
+class FileLogReader<T> implements LogReader<T> {
+  readonly #files: LogFiles;
+  readonly #codec: Codec<T>;
+  readonly #poll: (wake: () => void) => () => void;
+  readonly #followers = new Set<() => void>();
+  #closed = false;
+
+  constructor(files: LogFiles, codec: Codec<T>, poll: (wake: () => void) => () => void) {
+    this.#files = files;
+    this.#codec = codec;
+    this.#poll = poll;
+  }
+
+  get firstSeq(): number {
+    return this.#files.firstSeq();
+  }
+
+  read(range: ReadRange = {}): AsyncIterable<LogRecord<T>> {
+    return readRecords(this.#readable, this.#codec, range);
+  }
+
+  readBatches(range: Omit<ReadRange, "reverse"> = {}): AsyncIterable<LogBatch<T>> {
+    return readBatches(this.#readable, this.#codec, range);
+  }
+
+  get(seq: number, options?: { readonly signal?: AbortSignal | undefined }): Promise<LogRecord<T> | undefined> {
+    return getRecord(this.#readable, this.#codec, seq, options?.signal);
+  }
+
+  follow(options: FollowOptions = {}): AsyncIterable<LogRecord<T>> {
+    return followRecords(this.#readable, this.#codec, options, {
+      ended: () => (this.#closed ? "closed" : undefined),
+      whenMore: (wake) => {
+        const stop = this.#poll(wake);
+        this.#followers.add(wake);
+        return () => {
+          stop();
+          this.#followers.delete(wake);
+        };
+      },
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    for (const wake of this.#followers) wake();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  readonly #readable: ReadableLog = {
+    refusal: () => (this.#closed ? new WalError("WAL_CLOSED", "the reader is closed", { operation: "read" }) : undefined),
+    firstSeq: () => this.#files.firstSeq(),
+    lastSeq: async () => {
+      if (!this.#closed) await this.#files.refresh();
+      return this.#files.lastSeq();
+    },
+    commits: (range) => readSegments(this.#files, range),
+  };
+}
+
+/** The history of a log that somebody else writes, as far as it is proven to last. Looked at again by `refresh`. */
+class LogFiles implements SegmentHistory {
+  readonly storage: StorageBackend;
+  readonly #prefix: StoragePrefix;
+  #segments: readonly ReadableSegment[] = [];
+  #head: HeadSegment | undefined;
+  #numbers = "";
+  #floorSeq = 1;
+  #refreshing: Promise<void> | undefined;
+
+  constructor(storage: StorageBackend, prefix: StoragePrefix) {
+    this.storage = storage;
+    this.#prefix = prefix;
+  }
+
+  segments(): readonly ReadableSegment[] {
+    return this.#segments;
+  }
+
+  firstSeq(): number {
+    return this.#floorSeq;
+  }
+
+  lastSeq(): number {
+    return this.#segments.at(-1)?.lastSeq ?? this.#floorSeq - 1;
+  }
+
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#look().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  async #look(): Promise<void> {
+    const numbers = await listSegments(this.storage, this.#prefix, undefined);
+    const names = numbers.join();
+    // While no file comes or goes, only what was appended to the newest segment of the history has to be read.
+    if (names === this.#numbers && this.#head !== undefined && (await this.#head.extend())) {
+      this.#floorSeq = Math.max(this.#floorSeq, this.#head.floorSeq);
+      return;
+    }
+    const plan = await this.#plan(numbers);
+    this.#numbers = names;
+    if (plan.kind === "new") return;
+    const known = new Map(this.#segments.map((segment) => [segment.number, segment]));
+    const links = plan.chain.slice(0, -1);
+    const last = plan.chain.at(-1);
+    if (last === undefined) return;
+    this.#head = new HeadSegment(this.storage, readableSegment(this.#prefix, last), plan.floor.seq);
+    this.#segments = [
+      // What a reader is in the middle of keeps its index.
+      ...links.map((link) => {
+        const before = known.get(link.number);
+        return before?.provenBytes === link.provenBytes && !(before instanceof HeadSegment) ? before : readableSegment(this.#prefix, link);
+      }),
+      this.#head,
+    ];
+    this.#floorSeq = Math.max(this.#floorSeq, plan.floor.seq);
+  }
+
+  /** Files come, grow and go while they are looked at: an error counts when it is found twice in the same place. */
+  async #plan(numbers: readonly number[]): Promise<Exclude<RecoveryPlan, { kind: "error" }>> {
+    let before: WalError | undefined;
+    for (let listed = numbers; ; listed = await listSegments(this.storage, this.#prefix, undefined)) {
+      const plan = await this.#tryPlan(listed);
+      if (!(plan instanceof WalError)) return plan;
+      if (before?.code === plan.code && before.key === plan.key && before.offset === plan.offset) throw plan;
+      before = plan;
+    }
+  }
+
+  async #tryPlan(numbers: readonly number[]): Promise<NewOrRecovered | WalError> {
+    try {
+      const plan = await new PlanReader(this.storage, this.#prefix, undefined).plan(numbers);
+      return plan.kind === "error" ? planError(plan, this.#prefix) : plan;
+    } catch (error) {
+      // A segment that became shorter while it was read: its writer closed it.
+      if (isHoldfastError(error) && hasCode(error, "WAL_READ_FAILED") && error.cause === undefined) return error as WalError;
+      throw error;
+    }
+  }
+}
+
+type NewOrRecovered = RecoveredPlan | Extract<RecoveryPlan, { kind: "new" }>;

@@ -1,0 +1,64 @@
+import { WalError } from "./errors.js";
+import type { LogOptions, ReadRange } from "./types.js";
+
+/** The numbers of {@link LogOptions}, defaults filled in and bounds checked. */
+export interface LogSettings {
+  readonly segmentBytes: number;
+  readonly maxCommitBytes: number;
+  readonly maxPendingBytes: number;
+  readonly commitAlignBytes: 8 | 4096;
+  readonly idleMarkerMs: number;
+  readonly startSeq: number;
+  readonly prepareAhead: boolean;
+  /** `undefined`: synced. */
+  readonly syncEveryMs: number | undefined;
+}
+
+/** @throws WAL_INVALID_ARGUMENT for an option out of its bounds. */
+export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
+  const within = (name: string, value: number | undefined, fallback: number, min: number, max: number): number => {
+    const chosen = value ?? fallback;
+    if (!Number.isSafeInteger(chosen) || chosen < min || chosen > max) {
+      throw invalid("openLog", `${name} is ${String(chosen)}; it must be a whole number from ${min} to ${max}`);
+    }
+    return chosen;
+  };
+  const { durability = "synced", commitAlignBytes = 8 } = options;
+  // Callers in plain JavaScript are told what the type would have told them.
+  if (![8, 4096].includes(commitAlignBytes)) throw invalid("openLog", "commitAlignBytes must be 8 or 4096");
+  if (durability !== "synced" && typeof durability !== "object") throw invalid("openLog", 'durability must be "synced" or { syncEveryMs }');
+  return {
+    segmentBytes: within("segmentBytes", options.segmentBytes, 64 * MIB, MIB, 1024 * MIB),
+    maxCommitBytes: within("maxCommitBytes", options.maxCommitBytes, 16 * MIB, 4096, 16 * MIB),
+    maxPendingBytes: within("maxPendingBytes", options.maxPendingBytes, 32 * MIB, 0, 1024 * MIB),
+    commitAlignBytes,
+    idleMarkerMs: within("idleMarkerMs", options.idleMarkerMs, 50, 1, 60_000),
+    startSeq: within("startSeq", options.startSeq, 1, 1, Number.MAX_SAFE_INTEGER),
+    prepareAhead: options.prepareAhead ?? true,
+    syncEveryMs: durability === "synced" ? undefined : within("durability.syncEveryMs", durability.syncEveryMs, 1000, 1, 60_000),
+  };
+}
+
+/** The error of a range that is none, to be thrown when the loop begins. */
+export function checkReadRange(operation: string, range: ReadRange): WalError | undefined {
+  const { limit } = range;
+  if (limit !== undefined && limit !== Infinity && (!Number.isSafeInteger(limit) || limit < 0)) {
+    return invalid(operation, `limit is ${limit}; it must be a whole number, 0 or more`);
+  }
+  return (
+    (range.from === undefined ? undefined : checkSeq(operation, "from", range.from)) ??
+    (range.to === undefined || range.to === 0 ? undefined : checkSeq(operation, "to", range.to))
+  );
+}
+
+/** The error of a sequence number that is none. */
+export function checkSeq(operation: string, name: string, seq: number): WalError | undefined {
+  if (Number.isSafeInteger(seq) && seq >= 1) return undefined;
+  return invalid(operation, `${name} is ${seq}; a sequence number is a whole number from 1 to 2^53 − 1`);
+}
+
+const MIB = 1024 * 1024;
+
+function invalid(operation: string, message: string): WalError {
+  return new WalError("WAL_INVALID_ARGUMENT", message, { operation, outcome: "not_applied" });
+}
