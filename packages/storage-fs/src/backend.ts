@@ -182,7 +182,7 @@ class DirectoryBackend implements FsBackend {
   stat(key: StorageKey, options?: CallOptions): Promise<StorageEntry | undefined> {
     const failure = { operation: "stat", key };
     return this.#call(failure, options?.signal, async () => {
-      if (!(await this.#directories.enter(directoryOf(storageKey(key)), failure))) return undefined;
+      if (!(await this.#directories.enter(directoryOf(storageKey(key))))) return undefined;
       const stat = await absentIsUndefined(this.#parts.port.lstat(this.#directories.path(key)));
       if (stat === undefined) return undefined;
       refuseOtherThanFile(stat, failure);
@@ -204,7 +204,7 @@ class DirectoryBackend implements FsBackend {
     const io: WalkIo = {
       entries: (directory) =>
         this.#call(failure, signal, async () => {
-          if (!(await this.#directories.enter(directory, failure))) return undefined;
+          if (!(await this.#directories.enter(directory))) return undefined;
           return absentIsUndefined(this.#parts.port.readdir(this.#directories.path(directory)));
         }),
       lstat: (key) => this.#parts.port.lstat(this.#directories.path(key)),
@@ -272,7 +272,7 @@ class DirectoryBackend implements FsBackend {
         this.#onIdle = resolve;
       });
     }
-    await Promise.all([...this.#streams].map((stream) => stream.return()));
+    await Promise.all([...this.#streams].map((stream) => stream.abandon()));
     // Locks last: whoever takes one must not meet a file that is still written to.
     const closed = await Promise.allSettled([...this.#files].map((file) => file.close()));
     const released = await Promise.allSettled([...this.#locks].map((lock) => lock.release()));
@@ -302,7 +302,7 @@ class DirectoryBackend implements FsBackend {
   }
 
   async #open(key: StorageKey, range: ByteRange | undefined, failure: Failure): ReturnType<typeof openForReading> {
-    if (!(await this.#directories.enter(directoryOf(key), failure))) return undefined;
+    if (!(await this.#directories.enter(directoryOf(key)))) return undefined;
     return openForReading(this.#directories.path(key), range, this.#parts.port, failure);
   }
 
@@ -318,10 +318,10 @@ class DirectoryBackend implements FsBackend {
     const failure = { operation, key, outcome: "not_applied" } as const;
     return this.#call(failure, signal, async () => {
       const directory = directoryOf(storageKey(key));
-      await this.#directories.make(directory, failure);
+      await this.#directories.make(directory);
       await this.#checkTarget(key, failure);
       await this.#collect(directory);
-      const temporary = await this.#inDirectory(directory, failure, () =>
+      const temporary = await this.#inDirectory(directory, () =>
         openTemporary(this.#directories.path(directory), this.#parts.temporaries, failure),
       );
       let entry: StorageEntry;
@@ -336,7 +336,7 @@ class DirectoryBackend implements FsBackend {
       }
       if (operation === "create") await discardTemporary(temporary, this.#parts.port);
       else await closeAfterWriting(temporary.file);
-      await this.#directories.publish(directory, { ...failure, outcome: "unknown" });
+      await this.#publish(directory, failure);
       return entry;
     });
   }
@@ -353,7 +353,7 @@ class DirectoryBackend implements FsBackend {
   async #refuseTaken(key: StorageKey, failure: Failure): Promise<never> {
     const stat = await absentIsUndefined(this.#parts.port.lstat(this.#directories.path(key)));
     if (stat !== undefined) refuseOtherThanFile(stat, failure);
-    await this.#directories.publish(directoryOf(key), failure);
+    await this.#directories.publish(directoryOf(key));
     throw storageError("STORAGE_ALREADY_EXISTS", `${failure.operation}: ${quote(key)} exists`, failure);
   }
 
@@ -371,6 +371,15 @@ class DirectoryBackend implements FsBackend {
     }
   }
 
+  /** After a name was given: whether it lasts is not known if this fails. */
+  async #publish(directory: string, failure: Failure): Promise<void> {
+    try {
+      await this.#directories.publish(directory);
+    } catch (error) {
+      throw toStorageError(error, { ...failure, outcome: "unknown" });
+    }
+  }
+
   /** Once for each directory, before the first write to it. */
   async #collect(directory: string): Promise<void> {
     if (!this.#parts.temporaries.locked) return;
@@ -384,13 +393,13 @@ class DirectoryBackend implements FsBackend {
   }
 
   /** Makes something in a directory, once more if somebody removed the directory that we knew. */
-  async #inDirectory<T>(directory: string, failure: Failure, make: () => Promise<T>): Promise<T> {
+  async #inDirectory<T>(directory: string, make: () => Promise<T>): Promise<T> {
     try {
       return await make();
     } catch (error) {
       if (systemCode(error) !== "ENOENT") throw error;
       this.#directories.forget(directory);
-      await this.#directories.make(directory, failure);
+      await this.#directories.make(directory);
       return make();
     }
   }
@@ -401,7 +410,7 @@ class DirectoryBackend implements FsBackend {
     failed: Map<StorageKey, unknown>,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (!(await this.#directories.enter(directory, { operation: "remove", outcome: "not_applied" }))) return;
+    if (!(await this.#directories.enter(directory))) return;
     for (const key of keys) {
       signal?.throwIfAborted();
       const path = this.#directories.path(key);
@@ -415,16 +424,16 @@ class DirectoryBackend implements FsBackend {
       }
     }
     // Also for what was absent: another handle may have removed it and not have got here.
-    await this.#directories.publish(directory, { operation: "remove", outcome: "unknown" });
+    await this.#directories.publish(directory);
   }
 
   #lock(prefix: StoragePrefix, options?: CallOptions): Promise<StorageLock> {
     const failure = { operation: "lock", key: `${prefix}${LOCK_NAME}`, outcome: "not_applied" } as const;
     return this.#call(failure, options?.signal, async () => {
       const directory = storagePrefix(prefix);
-      await this.#directories.make(directory, failure);
+      await this.#directories.make(directory);
       await this.#refuseForeignLocks(directory, failure);
-      const lock = await this.#inDirectory(directory, failure, () =>
+      const lock = await this.#inDirectory(directory, () =>
         takeLock(
           this.#directories.path(failure.key),
           {
@@ -472,19 +481,19 @@ class DirectoryBackend implements FsBackend {
 
   async #createForAppending(key: StorageKey, directory: string, dsync: boolean, failure: Failure): Promise<Opened> {
     const { port, fileMode } = this.#parts;
-    await this.#directories.make(directory, failure);
+    await this.#directories.make(directory);
     const fileSystem = await this.#refuseForeignLocks(directory, failure);
     const path = this.#directories.path(key);
     let file: FsFile;
     try {
       const open = (): Promise<FsFile> => port.open(path, { mode: "create", dsync, permissions: fileMode });
-      file = await this.#inDirectory(directory, failure, open);
+      file = await this.#inDirectory(directory, open);
     } catch (error) {
       if (systemCode(error) === "EEXIST") return this.#refuseTaken(key, failure);
       throw error;
     }
     try {
-      await this.#directories.publish(directory, { ...failure, outcome: "unknown" });
+      await this.#publish(directory, failure);
     } catch (error) {
       // Nothing is in it and nobody was told of it. If it cannot be removed, an empty object is left, which is what the
       // outcome says.
@@ -498,7 +507,7 @@ class DirectoryBackend implements FsBackend {
   async #continueAppending(key: StorageKey, directory: string, dsync: boolean, failure: Failure): Promise<Opened> {
     const { port, slots } = this.#parts;
     const missing = (): Error => storageError("STORAGE_NOT_FOUND", `open: ${quote(key)} does not exist`, failure);
-    if (!(await this.#directories.enter(directory, failure))) throw missing();
+    if (!(await this.#directories.enter(directory))) throw missing();
     const fileSystem = await this.#refuseForeignLocks(directory, failure);
     const file = await absentIsUndefined(port.open(this.#directories.path(key), { mode: "write", dsync }));
     if (file === undefined) throw missing();

@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import type { FsPort } from "@holdfast/storage/ports";
 import type { CommitSlots } from "./commit-slots.js";
-import { isDenied, quote, storageError, systemCode, toStorageError, type Failure } from "./errors.js";
+import { isDenied, quote, Refusal, systemCode } from "./errors.js";
 
 /** What {@link DurableDirectories} needs. */
 export interface DurableDirectoriesOptions {
@@ -22,6 +22,8 @@ export interface DurableDirectoriesOptions {
  *
  * A directory is named by its storage prefix: `""` is the root, `"a/b/"` lies two below it. The check for symbolic links is
  * made once for each directory and handle: who may write inside the root is trusted not to swap directories later.
+ *
+ * Rejects with system errors and {@link Refusal}s; the operations make StorageErrors of them.
  */
 export class DurableDirectories {
   readonly #port: FsPort;
@@ -35,6 +37,8 @@ export class DurableDirectories {
   readonly #unsynced = new Set<string>();
   /** A sync failed. What it left behind is not known, and a repeated one may answer ok although entries are gone. */
   readonly #failed = new Map<string, unknown>();
+  readonly #entering = new Map<string, Promise<boolean>>();
+  readonly #making = new Map<string, Promise<void>>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #queued = new Map<string, Promise<void>>();
 
@@ -56,42 +60,27 @@ export class DurableDirectories {
    *
    * @returns Whether the directory is there.
    */
-  async enter(directory: string, failure: Failure): Promise<boolean> {
-    if (this.#isDurable(directory)) return true;
-    if (this.#readable.has(directory) && !this.#unsynced.has(directory)) return true;
-    const pending = await this.#check(directory, failure, false);
-    if (pending === undefined) return false;
-    try {
-      await this.#settle(pending, failure);
-    } catch (error) {
-      const ours = pending.some((it) => this.#unsynced.has(it) || this.#unsynced.has(parentOf(it)));
-      if (ours || !isDenied(error)) throw toStorageError(error, failure);
-      for (const it of pending) remember(this.#readable, it);
-    }
-    return true;
+  enter(directory: string): Promise<boolean> {
+    if (this.#isDurable(directory)) return YES;
+    if (this.#readable.has(directory) && !this.#unsynced.has(directory)) return YES;
+    return shared(this.#entering, directory, () => this.#enter(directory));
   }
 
   /** Makes a directory ready for writing: made with everything above it where missing, checked, durable. */
-  async make(directory: string, failure: Failure): Promise<void> {
-    if (this.#isDurable(directory)) return;
-    try {
-      const pending = await this.#check(directory, failure, true);
-      await this.#settle(pending ?? [], failure);
-    } catch (error) {
-      throw toStorageError(error, failure);
-    }
+  async make(directory: string): Promise<void> {
+    if (!this.#isDurable(directory)) await shared(this.#making, directory, () => this.#make(directory));
   }
 
   /**
    * Makes the entries of a directory durable, those included that were changed before the call. Concurrent callers share one
    * sync, but never one that began before they called.
    */
-  async publish(directory: string, failure: Failure): Promise<void> {
+  async publish(directory: string): Promise<void> {
     try {
-      await this.#sync(directory, failure);
+      await this.#sync(directory);
     } catch (error) {
       this.#unsynced.add(directory);
-      throw toStorageError(error, failure);
+      throw error;
     }
   }
 
@@ -109,24 +98,41 @@ export class DurableDirectories {
     return this.#durable.has(directory) && !this.#unsynced.has(directory) && !this.#failed.has(directory);
   }
 
+  async #enter(directory: string): Promise<boolean> {
+    const pending = await this.#check(directory, false);
+    if (pending === undefined) return false;
+    try {
+      await this.#settle(pending);
+    } catch (error) {
+      const ours = pending.some((it) => this.#unsynced.has(it) || this.#unsynced.has(parentOf(it)));
+      if (ours || !isDenied(error)) throw error;
+      for (const it of pending) remember(this.#readable, it);
+    }
+    return true;
+  }
+
+  async #make(directory: string): Promise<void> {
+    await this.#settle((await this.#check(directory, true)) ?? []);
+  }
+
   /** Answers the directories on the path that are not known durable, checked; `undefined` if one is not there. */
-  async #check(directory: string, failure: Failure, make: boolean): Promise<readonly string[] | undefined> {
+  async #check(directory: string, make: boolean): Promise<readonly string[] | undefined> {
     const pending = chainOf(directory).filter((it) => !this.#isDurable(it));
     for (const it of pending) {
-      if (await this.#checkOne(it, failure)) continue;
+      if (await this.#isThere(it)) continue;
       if (!make) return undefined;
       try {
         await this.#port.mkdir(this.path(it), this.#permissions);
       } catch (error) {
         // Somebody else made it, or put something there.
         if (systemCode(error) !== "EEXIST") throw error;
-        await this.#checkOne(it, failure);
+        await this.#isThere(it);
       }
     }
     return pending;
   }
 
-  async #checkOne(directory: string, failure: Failure): Promise<boolean> {
+  async #isThere(directory: string): Promise<boolean> {
     let kind;
     try {
       // Without its slash: a path that ends with one is followed.
@@ -136,20 +142,20 @@ export class DurableDirectories {
       throw error;
     }
     if (kind === "directory") return true;
-    throw storageError("STORAGE_UNSAFE_PATH", `${failure.operation}: ${quote(directory)} is no directory but a ${kind}`, failure);
+    throw new Refusal("STORAGE_UNSAFE_PATH", `${quote(directory)} is no directory but a ${kind}`);
   }
 
   /** Syncs each directory together with its parent. */
-  async #settle(pending: readonly string[], failure: Failure): Promise<void> {
+  async #settle(pending: readonly string[]): Promise<void> {
     const all = new Set(pending.flatMap((it) => [parentOf(it), it]));
-    for (const it of all) await this.#sync(it, failure);
+    for (const it of all) await this.#sync(it);
     for (const it of pending) remember(this.#durable, it);
   }
 
-  #sync(directory: string, failure: Failure): Promise<void> {
+  #sync(directory: string): Promise<void> {
     if (this.#failed.has(directory)) {
-      const message = `${failure.operation}: an earlier sync of the directory ${quote(directory)} failed; open the backend anew`;
-      return Promise.reject(storageError("STORAGE_POISONED", message, { ...failure, cause: this.#failed.get(directory) }));
+      const message = `an earlier sync of the directory ${quote(directory)} failed; open the backend anew`;
+      return Promise.reject(new Refusal("STORAGE_POISONED", message, this.#failed.get(directory)));
     }
     const running = this.#running.get(directory);
     if (running === undefined) return this.#run(directory);
@@ -157,7 +163,7 @@ export class DurableDirectories {
     if (queued === undefined) {
       const again = (): Promise<void> => {
         this.#queued.delete(directory);
-        return this.#sync(directory, failure);
+        return this.#sync(directory);
       };
       queued = running.then(again, again);
       this.#queued.set(directory, queued);
@@ -188,6 +194,19 @@ export class DurableDirectories {
 /** The directory of a key, as a prefix. */
 export function directoryOf(key: string): string {
   return key.slice(0, key.lastIndexOf("/") + 1);
+}
+
+const YES = Promise.resolve(true);
+
+/** Runs `action`, or joins who runs it for the same directory. */
+function shared<T>(running: Map<string, Promise<T>>, directory: string, action: () => Promise<T>): Promise<T> {
+  const joined = running.get(directory);
+  if (joined !== undefined) return joined;
+  const run = action().finally(() => {
+    running.delete(directory);
+  });
+  running.set(directory, run);
+  return run;
 }
 
 const MAX_REMEMBERED = 65_536;

@@ -11,12 +11,25 @@ export interface Failure {
   readonly offset?: number | undefined;
 }
 
+/** Why something below the operations refuses: becomes a StorageError of the operation that met it. */
+export class Refusal extends Error {
+  readonly storageCode: StorageErrorCode;
+
+  constructor(storageCode: StorageErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.storageCode = storageCode;
+  }
+}
+
 /**
  * Turns what the file system threw into a {@link StorageError}, by its `code`. What already is an error of this project stays
  * as it is.
  */
 export function toStorageError(cause: unknown, failure: Failure): HoldfastError {
   if (isHoldfastError(cause)) return cause;
+  if (cause instanceof Refusal) {
+    return storageError(cause.storageCode, `${failure.operation}: ${cause.message}`, { ...failure, cause: cause.cause });
+  }
   const system = systemCode(cause);
   const code = CODES.get(system ?? "") ?? (failure.outcome === undefined ? "STORAGE_READ_FAILED" : "STORAGE_WRITE_FAILED");
   const about = failure.key === undefined ? "" : ` ${quote(failure.key)}`;

@@ -114,11 +114,14 @@ export class FileStream implements AsyncIterator<Uint8Array, undefined> {
   park(): Promise<boolean> {
     return this.#afterLast(async () => {
       if (this.#started || this.#ended) return false;
-      const opened = this.#opened;
-      this.#opened = undefined;
-      if (opened !== undefined) await closeAfterReading(opened.file);
+      await this.#letGo();
       return true;
     });
+  }
+
+  /** Closes the file because the backend is closed. The stream does not end with that: its next piece is refused. */
+  abandon(): Promise<void> {
+    return this.#afterLast(() => this.#letGo());
   }
 
   #afterLast<T>(step: () => Promise<T>): Promise<T> {
@@ -163,7 +166,13 @@ export class FileStream implements AsyncIterator<Uint8Array, undefined> {
     if (this.#ended) return;
     this.#ended = true;
     this.#source.onEnd(this);
-    if (this.#opened !== undefined) await closeAfterReading(this.#opened.file);
+    await this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    if (opened !== undefined) await closeAfterReading(opened.file);
   }
 
   #gone(): Error {
