@@ -1,5 +1,5 @@
-import { systemClock } from "@holdfast/storage";
-import type { StorageBackend } from "@holdfast/storage";
+import { MAX_KEY_BYTES, systemClock } from "@holdfast/storage";
+import type { AppendableStorage, StorageBackend } from "@holdfast/storage";
 
 /** A backend under test, opened on contents of its own. Made by the implementer's `open`, once for every case. */
 export interface ConformanceSubject {
@@ -9,6 +9,11 @@ export interface ConformanceSubject {
   reopen(): Promise<StorageBackend>;
   /** Removes the contents. Called once, last, when every handle of the case has been closed. */
   cleanup(): Promise<void>;
+  /**
+   * Longest key in bytes that fits: 900, which is the default, or what a prefix leaves of it where the backend is a view below
+   * one.
+   */
+  readonly maxKeyBytes?: number | undefined;
   /** How to open the same contents in another process. Absent where that is not possible, as in memory. */
   readonly otherProcess?: OtherProcess | undefined;
 }
@@ -32,14 +37,16 @@ export type ConformanceNeed = "appendable" | "otherProcess";
 
 /** What a case works with. */
 export interface ConformanceContext {
+  /** {@link ConformanceSubject.backend} */
   readonly backend: StorageBackend;
   /** {@link ConformanceSubject.reopen}; the handle is closed after the case. */
-  reopen(): Promise<StorageBackend>;
+  readonly reopen: () => Promise<StorageBackend>;
+  readonly maxKeyBytes: number;
   readonly otherProcess: OtherProcess | undefined;
   /** Random inputs that a property tries. */
   readonly propertyRuns: number;
   /** Calls `action` after the case, the last one first, before the handles are closed. */
-  defer(action: () => Promise<void>): void;
+  readonly defer: (action: () => Promise<void>) => void;
 }
 
 /** One rule of the contract. The name is the rule; `run` rejects where it is broken. */
@@ -60,6 +67,9 @@ export interface ConformanceRunOptions {
   readonly propertyRuns?: number | undefined;
 }
 
+/** The rules of a chapter: a sentence, and what rejects where it is not true. */
+export type ConformanceRules = Readonly<Record<string, ConformanceCase["run"]>>;
+
 /** How a case ended that did not fail: `missing` names the capability for whose absence it was skipped. */
 export interface ConformanceOutcome {
   readonly missing: ConformanceNeed | undefined;
@@ -67,7 +77,7 @@ export interface ConformanceOutcome {
 
 /** {@link ConformanceRunOptions.timeoutMs} where it is not given. */
 export const DEFAULT_TIMEOUT_MS = 30_000;
-/** Milliseconds that closing and cleaning up after a case may take. */
+/** Milliseconds that every step of cleaning up after a case may take. */
 export const CLEANUP_TIMEOUT_MS = 10_000;
 
 const DEFAULT_PROPERTY_RUNS = 60;
@@ -97,6 +107,7 @@ export async function runConformanceCase(
   });
   const context: ConformanceContext = {
     backend: subject.backend,
+    maxKeyBytes: subject.maxKeyBytes ?? MAX_KEY_BYTES,
     otherProcess: subject.otherProcess,
     propertyRuns: options.propertyRuns ?? DEFAULT_PROPERTY_RUNS,
     async reopen() {
@@ -116,7 +127,7 @@ export async function runConformanceCase(
   }
   for (const action of deferred.reverse()) {
     try {
-      await within(CLEANUP_TIMEOUT_MS, `cleaning up after: ${conformanceCase.name}`, action());
+      await within(Math.min(timeoutMs, CLEANUP_TIMEOUT_MS), `cleaning up after: ${conformanceCase.name}`, action());
     } catch (error) {
       errors.push(error);
     }
@@ -124,6 +135,17 @@ export async function runConformanceCase(
   // The first error is the one that says what is wrong; what cleaning up ran into after it usually follows from it.
   if (errors.length > 0) throw errors[0];
   return { missing };
+}
+
+/** Makes cases of rules. */
+export function chapter(name: string, needs: readonly ConformanceNeed[], rules: ConformanceRules): readonly ConformanceCase[] {
+  return Object.entries(rules).map(([rule, run]) => ({ chapter: name, name: rule, needs, run }));
+}
+
+/** The `appendable` of a backend in a case that needs it. */
+export function appendableOf(backend: StorageBackend): AppendableStorage {
+  if (backend.appendable === undefined) throw new Error(`${backend.name}: another handle has no appendable, this one has`);
+  return backend.appendable;
 }
 
 /**
