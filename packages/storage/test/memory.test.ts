@@ -248,6 +248,7 @@ describe.each(kinds)("whole objects: %s", (_name, open) => {
     let closed = false;
     const closing = backend.close().then(() => { closed = true; });
     await expectStorageError(() => backend.read(KEY), "STORAGE_CLOSED");
+    await new Promise((resolve) => setImmediate(resolve));
     expect(closed).toBe(false);
     slow.release();
     await creating;
