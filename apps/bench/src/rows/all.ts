@@ -1,0 +1,22 @@
+import type { MissingPeer, Peer } from "../peers/store.js";
+import type { RowFamily } from "../row.js";
+import { appendFamily, appendWorkloads } from "./append.js";
+import { memoryFamily } from "./memory.js";
+import { openFamily } from "./open.js";
+import { replayFamily } from "./replay.js";
+import { statFamily } from "./stat.js";
+import { tailFamily } from "./tail.js";
+import { verifyFamily } from "./verify.js";
+
+/** Every group of rows, in the order of the report. */
+export function rowFamilies(peers: readonly (Peer | MissingPeer)[]): readonly RowFamily[] {
+  return [
+    ...appendWorkloads.map((workload) => appendFamily(workload, peers)),
+    replayFamily(peers),
+    memoryFamily,
+    openFamily,
+    verifyFamily,
+    tailFamily,
+    statFamily,
+  ];
+}
