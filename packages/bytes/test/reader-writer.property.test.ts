@@ -1,4 +1,5 @@
-import { fc, test } from "@fast-check/vitest";
+import { test } from "@fast-check/vitest";
+import fc from "fast-check";
 import { expect } from "vitest";
 import { ByteReader, BytesError, ByteWriter, encodeUtf8, MAX_U64 } from "../src/index.js";
 

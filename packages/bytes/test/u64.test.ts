@@ -1,4 +1,5 @@
-import { fc, test } from "@fast-check/vitest";
+import { test } from "@fast-check/vitest";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BytesError, decimal20, MAX_U64, parseDecimal20, toSafeInteger, u64FromDecimal, u64ToDecimal } from "../src/index.js";
 import { expectBytesError } from "./expect-bytes-error.js";

@@ -1,4 +1,5 @@
-import { fc, test } from "@fast-check/vitest";
+import { test } from "@fast-check/vitest";
+import fc from "fast-check";
 import { expect } from "vitest";
 import { decodeSegment, encodeSegment, joinKey, joinPrefix, StorageError, storageKey, storagePrefix } from "../src/index.js";
 
