@@ -3,7 +3,7 @@ import { StorageError } from "./errors.js";
 /*
  * Names of objects, in a grammar that means the same on every backend:
  *
- *   key    = directory* leaf              at most 900 bytes
+ *   key    = directory* leaf              at most 900 bytes, and 255 between two slashes
  *   prefix = directory*
  *   directory = [a-z0-9_-]+ "/"
  *   leaf   = [a-z0-9_-]+ ("." [a-z0-9]+)+
@@ -28,6 +28,9 @@ export type StoragePrefix = string & { readonly [PREFIX]: true };
 /** The longest key and the longest prefix, in bytes. */
 export const MAX_KEY_BYTES = 900;
 
+/** The longest part of a key between two `/`, in bytes: what file systems can name. */
+export const MAX_KEY_PART_BYTES = 255;
+
 /** The longest text that {@link encodeSegment} answers, in characters. */
 export const MAX_SEGMENT_CHARACTERS = 200;
 
@@ -35,7 +38,7 @@ export const MAX_SEGMENT_CHARACTERS = 200;
  * Checks an object name.
  *
  * @param text - `(directory "/")* leaf`: directories of `a-z 0-9 _ -`, a leaf of the same with at least one `.extension` of
- * `a-z 0-9`, at most 900 bytes. Foreign ids go through {@link encodeSegment} first.
+ * `a-z 0-9`, at most 255 bytes each and 900 in all. Foreign ids go through {@link encodeSegment} first.
  * @returns The same text.
  * @throws STORAGE_INVALID_KEY.
  */
@@ -47,7 +50,7 @@ export function storageKey(text: string): StorageKey {
 /**
  * Checks the name of a directory.
  *
- * @param text - `"a/b"` or `"a/b/"`; `""` is the root. At most 900 bytes with its last `/`.
+ * @param text - `"a/b"` or `"a/b/"`; `""` is the root. At most 255 bytes each, and 900 in all with its last `/`.
  * @returns The form that ends in `/`, or `""`.
  * @throws STORAGE_INVALID_KEY.
  */
@@ -123,17 +126,18 @@ export function requirePrefix(operation: string, prefix: StoragePrefix): void {
 
 const KEY_GRAMMAR = /^(?:[a-z0-9_-]+\/)*[a-z0-9_-]+(?:\.[a-z0-9]+)+$/;
 const PREFIX_GRAMMAR = /^(?:[a-z0-9_-]+\/)*$/;
+const LONG_PART = /[^/]{256}/;
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function isKey(text: string): text is StorageKey {
-  return typeof text === "string" && text.length <= MAX_KEY_BYTES && KEY_GRAMMAR.test(text);
+  return typeof text === "string" && text.length <= MAX_KEY_BYTES && !LONG_PART.test(text) && KEY_GRAMMAR.test(text);
 }
 
 function isPrefix(text: string): text is StoragePrefix {
-  return typeof text === "string" && text.length <= MAX_KEY_BYTES && PREFIX_GRAMMAR.test(text);
+  return typeof text === "string" && text.length <= MAX_KEY_BYTES && !LONG_PART.test(text) && PREFIX_GRAMMAR.test(text);
 }
 
 function escapeBytes(id: string, alwaysEscaped: number): string {
@@ -159,6 +163,7 @@ function whyNotPrefix(text: unknown): string {
 function whyNotName(text: unknown): string | undefined {
   if (typeof text !== "string") return "it is not a text";
   if (text.length > MAX_KEY_BYTES) return `it is longer than ${MAX_KEY_BYTES} bytes`;
+  if (LONG_PART.test(text)) return `a part of it is longer than ${MAX_KEY_PART_BYTES} bytes`;
   if (text === "") return "it is empty";
   const stranger = /[^a-z0-9_./-]/u.exec(text);
   if (stranger !== null) return `${quote(stranger[0])} is not allowed, only a-z 0-9 _ - . and / are; encodeSegment() makes a name of any id`;

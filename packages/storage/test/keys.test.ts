@@ -75,10 +75,19 @@ describe("storagePrefix", () => {
   });
 
   it("takes 900 bytes with the last slash, and not 901", async () => {
-    expect(storagePrefix("a".repeat(899))).toHaveLength(900);
-    expect(storagePrefix(`${"a".repeat(899)}/`)).toHaveLength(900);
-    await expectStorageError(() => storagePrefix("a".repeat(900)), "STORAGE_INVALID_KEY");
-    await expectStorageError(() => storagePrefix(`${"a".repeat(900)}/`), "STORAGE_INVALID_KEY");
+    const parts = `${"a".repeat(224)}/`.repeat(4);
+    expect(storagePrefix(parts)).toHaveLength(900);
+    expect(storagePrefix(parts.slice(0, -1))).toHaveLength(900);
+    await expectStorageError(() => storagePrefix(`a${parts}`), "STORAGE_INVALID_KEY");
+    await expectStorageError(() => storagePrefix(`a${parts.slice(0, -1)}`), "STORAGE_INVALID_KEY");
+  });
+
+  it("takes 255 bytes between two slashes, and not 256", async () => {
+    expect(storagePrefix(`a/${"b".repeat(255)}/c`)).toHaveLength(260);
+    await expectStorageError(() => storagePrefix(`a/${"b".repeat(256)}/c`), "STORAGE_INVALID_KEY");
+    expect(storageKey(`a/${"b".repeat(253)}.c`)).toHaveLength(257);
+    const error = await expectStorageError(() => storageKey(`a/${"b".repeat(254)}.c`), "STORAGE_INVALID_KEY");
+    expect(error.message).toContain("longer than 255 bytes");
   });
 });
 

@@ -1,9 +1,8 @@
-import { crc32c } from "@holdfast/bytes";
 import { isHoldfastError, type StorageBackend, type StorageKey, type StoragePrefix } from "@holdfast/storage";
 import { WalError } from "./errors.js";
 import { planRecovery, type ChainLink, type PlanAnswer, type PlanRequest, type RecoveryPlan } from "./format/plan.js";
 import { identifySegment, IDENTITY_BYTES, scanSegment, type SegmentScan, type WalkedFrame } from "./format/scan.js";
-import { decodeFrameHeader, FRAME_HEADER_BYTES, frameCheck, type Floor, type Predecessor, type SegmentHeader } from "./format/segment.js";
+import { frameCheck, type Begin, type Floor, type Predecessor, type SegmentHeader } from "./format/segment.js";
 import { isReserveKey, parseSegmentKey, segmentKey, segmentPrefix } from "./layout.js";
 import { SegmentIndex } from "./segment-index.js";
 import type { ReadableSegment } from "./segment-reader.js";
@@ -17,6 +16,8 @@ export interface RecoveredFiles {
   readonly segments: readonly ReadableSegment[];
   /** The newest segment of the history; `undefined` for a new log. The next segment names it. */
   readonly head: Predecessor | undefined;
+  /** What the head itself stands on. */
+  readonly headBegin: Begin | undefined;
   /** The last sequence number that is proven. */
   readonly lastSeq: number;
   /** The unproven commits, in order, and where they are. */
@@ -50,6 +51,7 @@ export async function recoverFiles(
       numbers,
       segments: [],
       head: undefined,
+      headBegin: undefined,
       lastSeq: startSeq - 1,
       copy: [],
       source: undefined,
@@ -67,6 +69,7 @@ export async function recoverFiles(
     numbers,
     segments: plan.chain.map((link) => readableSegment(prefix, link)),
     head: { number: plan.head, provenBytes: plan.end },
+    headBegin: plan.headBegin,
     lastSeq: plan.lastSeq,
     copy: plan.copy,
     source: { ...plan.source, key: segmentKey(prefix, plan.source.number) },
@@ -126,28 +129,6 @@ export async function listSegments(storage: StorageBackend, prefix: StoragePrefi
     throw new WalError("WAL_NOT_A_LOG", "the directory holds something else than a log; give the log a directory of its own", { operation: "openLog", key: foreign });
   }
   return numbers;
-}
-
-/**
- * The records of a commit that is to be copied, behind room for a frame header; `undefined` if it no longer reads as it was
- * planned.
- */
-export async function readCopy(storage: StorageBackend, found: RecoveredFiles, frame: WalkedFrame): Promise<Uint8Array | undefined> {
-  const { source } = found;
-  if (source === undefined) return undefined;
-  const length = FRAME_HEADER_BYTES + frame.bodyBytes;
-  let bytes: Uint8Array | undefined;
-  try {
-    bytes = await storage.read(source.key, { range: { offset: frame.offset, length } });
-  } catch (error) {
-    throw readFailed(error, source.key);
-  }
-  if (bytes?.length !== length) return undefined;
-  const check = frameCheck(source.header.salt);
-  const header = decodeFrameHeader(bytes, 0, frame.offset, check);
-  const isSame = header?.firstSeq === frame.firstSeq && header.recordCount === frame.recordCount && header.bodyBytes === frame.bodyBytes;
-  if (!isSame) return undefined;
-  return crc32c(bytes.subarray(FRAME_HEADER_BYTES), check.seedAt(frame.offset)) === header.bodyCrc ? bytes : undefined;
 }
 
 /** An error of the storage while reading says nothing about the log. Errors that say more are kept as they are. */

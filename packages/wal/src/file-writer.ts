@@ -5,8 +5,9 @@ import type { CommitBuffer } from "./commit-buffer.js";
 import type { CommitCursor, CommitRange, LogWriter } from "./device.js";
 import { announceProblem, announceSegment } from "./diagnostics.js";
 import { WalError } from "./errors.js";
-import { FRAME_HEADER_BYTES, FrameKind, TRIM_BODY_BYTES, type Begin, type Floor } from "./format/segment.js";
-import { readCopy, recoverFiles, type RecoveredFiles } from "./file-recovery.js";
+import { BLOCK_BYTES, FRAME_HEADER_BYTES, FrameKind, SEGMENT_HEADER_BYTES, TRIM_BODY_BYTES, type Begin, type Floor } from "./format/segment.js";
+import { recoverFiles, type RecoveredFiles } from "./file-recovery.js";
+import { absorbHead, followHead, readCopy, type Inheritance } from "./inheritance.js";
 import { reserveKey, segmentKey } from "./layout.js";
 import type { LogSettings } from "./options.js";
 import { findSegment, readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
@@ -117,21 +118,14 @@ class FileWriter implements LogWriter {
   async inherit(): Promise<boolean> {
     if (this.#found.copy.length === 0) return true;
     try {
-      const segment = await this.#begin(this.#inheritingBegin());
-      if (!(await this.#copyInto(segment))) {
-        await segment.close();
-        return false;
-      }
-      this.#inBackground("remove what an interrupted opening left", () => this.#tidy());
-      return true;
+      if ((await this.#first()) === undefined) return false;
     } catch (error) {
       if (!hasCode(error, "STORAGE_FULL")) throw error;
       // Readable through what is proven, and trimmable; the copies wait until there is room.
       this.#full = true;
-      await this.#abandonCurrent();
       this.recovery = { ...this.recovery, readOnlyUntilTrimmed: true };
-      return true;
     }
+    return true;
   }
 
   commit(commit: CommitBuffer): Promise<void> {
@@ -150,6 +144,7 @@ class FileWriter implements LogWriter {
     await current.mark(FrameKind.marker, this.#now());
     this.markers++;
     this.writtenBytes += FRAME_HEADER_BYTES;
+    this.#settle();
   }
 
   async trim(seq: number): Promise<void> {
@@ -159,19 +154,17 @@ class FileWriter implements LogWriter {
       return;
     }
     const current = this.#current;
+    const floor = this.#floorAt(seq);
     if (current === undefined) {
-      const floor = this.#floorAt(seq);
       // No frame of this handle yet: the begin of its first segment states the floor.
-      await this.#begin({ ...this.#inheritingBegin(), floor });
-      this.#floor = floor;
+      this.#use(await this.#begin(this.#inheritingBegin(followHead(this.#found), floor)));
     } else {
       const target = current.hasRoomFor(TRIM_BODY_BYTES, this.#options.settings.segmentBytes) ? current : await this.#rotate();
-      const floor = this.#floorAt(seq);
       await target.trim(floor, this.#now());
       this.writtenBytes += FRAME_HEADER_BYTES + TRIM_BODY_BYTES;
-      this.#floor = floor;
       this.#settled = true;
     }
+    this.#floor = floor;
     this.#dropBelowFloor();
     this.#inBackground("remove trimmed segments", () => this.#tidy());
   }
@@ -212,24 +205,22 @@ class FileWriter implements LogWriter {
     const before = segment.end;
     return segment.commit(commit, this.#options.clock.now()).then(() => {
       this.writtenBytes += segment.end - before;
-      if (!this.#settled) {
-        this.#settled = true;
-        this.#inBackground("remove what an interrupted opening left", () => this.#tidy());
-      }
+      this.#settle();
       if (this.#next === undefined && segment.end > this.#options.settings.segmentBytes * PREPARE_NEXT_AT) this.#prepareNext();
     });
   }
 
   async #commitToNew(commit: CommitBuffer): Promise<void> {
     if (this.#full) throw noRoom(this.#options.prefix);
-    const segment = this.#current === undefined ? await this.#begin(this.#inheritingBegin()) : await this.#rotate();
+    const segment = this.#current === undefined ? await this.#first() : await this.#rotate();
+    if (segment === undefined) throw unsteady(this.#options.prefix);
     await this.#commitTo(segment, commit);
   }
 
   /** Goes on in a new segment that names the end of this one. */
   async #rotate(): Promise<ActiveSegment> {
     const old = this.#current;
-    if (old === undefined) return this.#begin(this.#inheritingBegin());
+    if (old === undefined) throw new Error("there is no segment to rotate");
     await old.sync();
     const next = await this.#begin({
       predecessor: { number: old.number, provenBytes: old.end },
@@ -239,22 +230,63 @@ class FileWriter implements LogWriter {
       parent: undefined,
       committedAtMs: this.#now(),
     });
+    this.#use(next);
     this.rotations++;
     this.#inBackground("close a full segment", () => old.close());
     return next;
   }
 
-  #inheritingBegin(): Begin {
-    const found = this.#found;
+  /**
+   * Makes the first segment of this handle, with its copies. It takes the place of a small head if there is room for that,
+   * else it follows the head. `undefined`: what was to be copied no longer reads as it did.
+   */
+  async #first(): Promise<ActiveSegment | undefined> {
+    const { storage } = this.#options;
+    const absorbing = await absorbHead(storage, this.#found);
+    if (absorbing !== undefined) {
+      const segment = await this.#firstOn(absorbing).catch((error: unknown) => {
+        if (hasCode(error, "STORAGE_FULL")) return undefined;
+        throw error;
+      });
+      if (segment !== undefined) return segment;
+    }
+    return this.#firstOn(followHead(this.#found));
+  }
+
+  async #firstOn(inheritance: Inheritance): Promise<ActiveSegment | undefined> {
+    const segment = await this.#begin(this.#inheritingBegin(inheritance, this.#floor));
+    if (!(await this.#copyInto(segment, inheritance))) return undefined;
+    // Readers go on in the head until everything it holds is here.
+    if (inheritance.absorbsHead) this.#segments.pop();
+    this.#use(segment);
+    // Files of interrupted openings may go when the copies are durable, an absorbed head only when they are vouched for.
+    if (inheritance.copies.length > 0 && !inheritance.absorbsHead) this.#settle();
+    return segment;
+  }
+
+  #inheritingBegin({ predecessor, lastSeq, copies }: Inheritance, floor: Floor): Begin {
     return {
-      predecessor: found.head,
-      lastSeq: found.lastSeq,
-      inheritedThrough: found.nextSeq - 1,
-      floor: this.#floor,
+      predecessor,
+      lastSeq,
+      inheritedThrough: this.#found.nextSeq - 1,
+      floor,
       parent: undefined,
       // Copies keep their times, and no frame may be older than the one before it.
-      committedAtMs: found.copy[0]?.committedAtMs ?? this.#now(),
+      committedAtMs: copies[0]?.frame.committedAtMs ?? this.#now(),
     };
+  }
+
+  #use(segment: ActiveSegment): void {
+    this.#current = segment;
+    this.#segments.push(segment);
+    announceSegment(this.#options.prefix, "begun", segment.number);
+  }
+
+  /** This handle's segment will last, so what it replaces may go. */
+  #settle(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#inBackground("remove what an interrupted opening left", () => this.#tidy());
   }
 
   /** Makes a segment, or takes the one that was made ahead, and puts it to use. Failing for lack of room harms nothing. */
@@ -269,10 +301,7 @@ class FileWriter implements LogWriter {
       // No frame was written behind it, so it is as if this opening had been cut short: the next attempt takes the next number.
       throw asNotApplied(error);
     }
-    this.writtenBytes += 2 * FRAME_HEADER_BYTES;
-    this.#current = segment;
-    this.#segments.push(segment);
-    announceSegment(this.#options.prefix, "begun", segment.number);
+    this.writtenBytes += SEGMENT_HEADER_BYTES + BLOCK_BYTES;
     return segment;
   }
 
@@ -318,24 +347,23 @@ class FileWriter implements LogWriter {
 
   // ------------------------------------------------------------------------------------------------ copies, floor, full disk
 
-  async #copyInto(segment: ActiveSegment): Promise<boolean> {
-    for (const frame of this.#found.copy) {
-      const bytes = await readCopy(this.#options.storage, this.#found, frame);
-      if (bytes === undefined) return false;
-      await segment.copy(bytes, frame);
-      this.writtenBytes += bytes.length;
+  /** `false`: something no longer reads as it was planned. The segment is then left as it is, like one of an interrupted opening. */
+  async #copyInto(segment: ActiveSegment, { copies }: Inheritance): Promise<boolean> {
+    try {
+      for (const copy of copies) {
+        const bytes = await readCopy(this.#options.storage, copy);
+        if (bytes === undefined) {
+          await segment.close();
+          return false;
+        }
+        await segment.copy(bytes, copy.frame);
+        this.writtenBytes += bytes.length;
+      }
+      return true;
+    } catch (error) {
+      await segment.close().catch(() => undefined); // The first error says more.
+      throw asNotApplied(error);
     }
-    this.#settled = true;
-    return true;
-  }
-
-  /** The segment stays as it is, a candidate for the next opening to copy from. */
-  async #abandonCurrent(): Promise<void> {
-    const current = this.#current;
-    if (current === undefined) return;
-    this.#current = undefined;
-    this.#segments.splice(this.#segments.indexOf(current), 1);
-    await current.close();
   }
 
   /** The floor that makes `seq` the first one kept: the newest segment of the history that begins at or before it. */
@@ -353,29 +381,18 @@ class FileWriter implements LogWriter {
   async #trimWhenFull(seq: number): Promise<void> {
     const { storage, prefix } = this.#options;
     const floor = this.#floorAt(seq);
+    const inheritance = followHead(this.#found);
     await storage.remove([reserveKey(prefix)]);
-    this.#full = false;
-    let segment: ActiveSegment;
-    try {
-      segment = await this.#begin({ ...this.#inheritingBegin(), floor });
-    } catch (error) {
-      this.#full = true;
-      throw error;
-    }
+    const segment = await this.#begin(this.#inheritingBegin(inheritance, floor));
     this.#floor = floor;
     this.#dropBelowFloor();
-    try {
-      await this.#remove([...this.#files].filter((number) => number < floor.number));
-      if (!(await this.#copyInto(segment))) throw unsteady(prefix);
-    } catch (error) {
-      if (!hasCode(error, "STORAGE_FULL")) throw error;
-      // Still no room: the floor holds, the log stays as it is.
-      await this.#abandonCurrent();
-      this.#full = true;
-      throw asNotApplied(error);
-    }
+    await this.#remove([...this.#files].filter((number) => number < floor.number));
+    // If there is still no room, the floor holds and the log stays as it is.
+    if (!(await this.#copyInto(segment, inheritance))) throw unsteady(prefix);
+    this.#full = false;
+    this.#use(segment);
     this.recovery = { ...this.recovery, readOnlyUntilTrimmed: false };
-    this.#inBackground("remove trimmed segments", () => this.#tidy());
+    this.#settle();
   }
 
   /** Removes what is below the floor and what interrupted openings left, once this handle's segment is known to last. */

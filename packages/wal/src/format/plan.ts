@@ -59,6 +59,8 @@ export interface RecoveredPlan {
   readonly logId: Uint8Array;
   /** The newest established segment. The next segment names it as predecessor, with `end` and `lastSeq`. */
   readonly head: number;
+  /** What the head itself stands on. */
+  readonly headBegin: Begin;
   /** Proven bytes of the head. */
   readonly end: number;
   /** The last sequence number that is proven. */
@@ -99,9 +101,10 @@ export function* planRecovery(numbers: readonly number[]): Planning<RecoveryPlan
   const found = yield* findHead(numbers);
   if (found.kind !== "head") return found;
   const { head, candidates } = found;
-  const end = candidates.reduce((most, it) => Math.max(most, it.begin.predecessor?.provenBytes ?? 0), head.proven);
+  const followers = candidates.filter((it) => it.begin.predecessor?.number === head.number);
+  const end = followers.reduce((most, it) => Math.max(most, it.begin.predecessor?.provenBytes ?? 0), head.proven);
   const lastSeq = lastSeqAt(head, end);
-  if (lastSeq === undefined || !candidates.every((it) => agrees(head, it.begin))) {
+  if (lastSeq === undefined || !followers.every((it) => agrees(head, it.begin))) {
     return corrupt(head.number, head.end, "it does not reach what is stated of it");
   }
 
@@ -120,6 +123,7 @@ export function* planRecovery(numbers: readonly number[]): Planning<RecoveryPlan
     kind: "recovered",
     logId: head.header.logId,
     head: head.number,
+    headBegin: head.begin,
     end,
     lastSeq,
     chain: chain.links,
@@ -141,7 +145,7 @@ type Planning<T> = Generator<PlanRequest, T, PlanAnswer>;
 interface FoundHead {
   readonly kind: "head";
   readonly head: WalkedScan;
-  /** Begun, not established, above the head, which all of them name as predecessor. Newest first. */
+  /** Begun, not established, above the head: each follows it, or was to take its place. Newest first. */
   readonly candidates: readonly WalkedScan[];
 }
 
@@ -171,7 +175,7 @@ function* findHead(numbers: readonly number[]): Planning<FoundHead | NewLogPlan 
       headers.push(scan.header);
     }
     if (scan.class === "established" || (scan.class === "begun" && number === named)) {
-      const misled = candidates.find((it) => it.begin.predecessor?.number !== number);
+      const misled = candidates.find((it) => it.begin.predecessor?.number !== number && !takesPlaceOf(scan, it.begin));
       if (misled !== undefined) return corrupt(misled.number, BEGIN_OFFSET, "it does not follow the newest established segment");
       return { kind: "head", head: scan, candidates };
     }
@@ -190,6 +194,12 @@ function* findHead(numbers: readonly number[]): Planning<FoundHead | NewLogPlan 
     begin: candidates[0]?.begin,
     voids: numbers,
   };
+}
+
+/** Whether a segment was to take the place of `head`: it stands on what the head stands on, and holds what the head holds. */
+function takesPlaceOf(head: WalkedScan, { predecessor, lastSeq }: Begin): boolean {
+  const before = head.begin.predecessor;
+  return before !== undefined && predecessor?.number === before.number && predecessor.provenBytes === before.provenBytes && lastSeq === head.begin.lastSeq;
 }
 
 /** Whether the walk of `head` reaches what the begin of a later segment states of it. */
