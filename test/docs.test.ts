@@ -1,0 +1,56 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { readText, repositoryFiles, root } from "./support/repository.js";
+
+const pages = repositoryFiles().filter((file) => file.endsWith(".md") && !file.startsWith(".changeset/") && !file.includes("/test/vectors/"));
+
+it.each(pages)("%s links to what is there", (page) => {
+  const text = readText(page).replaceAll(/^```.*?^```/gms, "");
+  const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^https?:/.test(target))
+    .filter((target) => {
+      const [path = "", anchor] = target.split("#");
+      const file = path === "" ? page : join(dirname(page), path);
+      if (!existsSync(join(root, file))) return true;
+      return anchor !== undefined && !anchorsOf(file).includes(anchor);
+    });
+  expect(broken).toEqual([]);
+});
+
+describe("the code that is pointed at", () => {
+  const lines = ["ARCHITECTURE.md", "docs/reliability.md"].flatMap((page) =>
+    readText(page)
+      .split("\n")
+      .map((line, index) => ({ place: `${page}:${index + 1}`, line, files: [...line.matchAll(/`((?:packages|apps|test|docs)\/[^`*<>]*)`/g)].map(([, path = ""]) => path) })),
+  );
+
+  it("is there", () => {
+    const gone = lines.flatMap(({ place, files }) => files.filter((path) => !existsSync(join(root, path))).map((path) => `${place}: ${path}`));
+    expect(lines.flatMap(({ files }) => files).length).toBeGreaterThan(20);
+    expect(gone).toEqual([]);
+  });
+
+  it("has the names that are given beside it", () => {
+    const named = lines.flatMap(({ place, line, files }) => {
+      const sources = files.filter((path) => path.endsWith(".ts") && existsSync(join(root, path))).map(readText);
+      // `name()` and `Class.name()`: each part must stand in one of the files of the line.
+      const names = [...line.matchAll(/`#?([\w.#]+)\(\)`/g)].flatMap(([, name = ""]) => name.split(/[.#]+/));
+      return sources.length === 0 ? [] : names.map((name) => ({ name: `${place}: ${name}`, found: sources.some((text) => new RegExp(`\\b${name}\\b`).test(text)) }));
+    });
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter(({ found }) => !found)).toEqual([]);
+  });
+});
+
+/** The names that a heading gets on a page. */
+function anchorsOf(file: string): readonly string[] {
+  return [...readText(file).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, "")
+      .trim()
+      .replaceAll(/\s/g, "-"),
+  );
+}
