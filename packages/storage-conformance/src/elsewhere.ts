@@ -5,7 +5,7 @@ import { Worker } from "node:worker_threads";
 import { CLEANUP_TIMEOUT_MS, within } from "./case.js";
 import type { ConformanceContext, OtherProcess } from "./case.js";
 import type { JobRunner } from "./jobs.js";
-import type { Answer, Request } from "./process.js";
+import type { JobAnswer, JobRequest } from "./process.js";
 
 /** Where a contestant runs that is not here. */
 export type ElsewhereKind = "process" | "thread";
@@ -64,8 +64,8 @@ export async function startElsewhere(context: ConformanceContext, kind: Elsewher
 }
 
 interface Peer {
-  send(request: Request): void;
-  onAnswer(listener: (answer: Answer) => void): void;
+  send(request: JobRequest): void;
+  onAnswer(listener: (answer: JobAnswer) => void): void;
   /** Resolves when it is gone, with what is known about why. */
   readonly ended: Promise<string>;
   kill(): Promise<void>;

@@ -1,7 +1,7 @@
 import { hasCode, storageKey, storagePrefix } from "@holdfast/storage";
-import type { StorageBackend, StorageLock } from "@holdfast/storage";
+import type { StorageBackend, StorageBody, StorageLock } from "@holdfast/storage";
 import { appendableOf } from "./case.js";
-import { utf8 } from "./samples.js";
+import { gateway, sampleBytes, utf8 } from "./samples.js";
 
 /**
  * What a contestant does with its own handle, here or in another process. Every job answers numbers, so that it can be sent.
@@ -11,6 +11,8 @@ import { utf8 } from "./samples.js";
  *   counts it wrote.
  * - `tryLock`: tries `attempts` times to take the lock, and lets go at once. Answers how often it had it, and how often not.
  * - `hold`: takes the lock and keeps it. `letGo`: releases it.
+ * - `append`: makes a file with prepared space, appends `sampleBytes(bytes, 1)` in pieces of 1,000 bytes, and leaves it open.
+ * - `beginCreate`, `beginReplace`: begins to write an object whose body never ends. Answers when the end is waited for.
  * - `close`: closes the handle.
  */
 export type Job =
@@ -19,6 +21,8 @@ export type Job =
   | { readonly kind: "tryLock"; readonly prefix: string; readonly attempts: number }
   | { readonly kind: "hold"; readonly prefix: string }
   | { readonly kind: "letGo" }
+  | { readonly kind: "append"; readonly name: string; readonly bytes: number; readonly sync: "each" | "manual" }
+  | { readonly kind: "beginCreate" | "beginReplace"; readonly name: string }
   | { readonly kind: "close" };
 
 /** Does one {@link Job} after the other with its handle. */
@@ -41,6 +45,11 @@ export function jobRunner(backend: StorageBackend): JobRunner {
       case "letGo":
         await held?.release();
         return [];
+      case "append":
+        return append(backend, job.name, job.bytes, job.sync);
+      case "beginCreate":
+      case "beginReplace":
+        return begin(backend, job.kind === "beginCreate" ? "create" : "replace", job.name);
       case "close":
         await backend.close();
         return [];
@@ -113,6 +122,20 @@ async function tryLock(backend: StorageBackend, prefix: string, attempts: number
   return [taken, attempts - taken];
 }
 
+async function append(backend: StorageBackend, name: string, bytes: number, sync: "each" | "manual"): Promise<number[]> {
+  const file = await appendableOf(backend).open(storageKey(name), { mode: "create", reserveBytes: bytes * 2, sync });
+  const content = sampleBytes(bytes, 1);
+  for (let at = 0; at < bytes; at += 1_000) await file.append(content.subarray(at, at + 1_000));
+  return [file.size];
+}
+
+async function begin(backend: StorageBackend, method: "create" | "replace", name: string): Promise<number[]> {
+  const { body, asked } = endlessBody(sampleBytes(2_000_000, 1));
+  // Whoever begins this is killed in the middle of it, so it never settles, unless it fails at once.
+  await Promise.race([backend[method](storageKey(name), body), asked]);
+  return [];
+}
+
 async function lockUnlessHeld(backend: StorageBackend, prefix: string): Promise<StorageLock | undefined> {
   try {
     return await appendableOf(backend).lock(storagePrefix(prefix));
@@ -120,4 +143,15 @@ async function lockUnlessHeld(backend: StorageBackend, prefix: string): Promise<
     if (hasCode(error, "STORAGE_LOCKED")) return undefined;
     throw error;
   }
+}
+
+/** A body that gives `before` and then nothing any more, and no end either. `asked` resolves when its end is waited for. */
+function endlessBody(before: Uint8Array): { readonly body: StorageBody; readonly asked: Promise<void> } {
+  const asked = gateway();
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield before;
+    asked.open();
+    await gateway().passed;
+  }
+  return { body: { open: pieces }, asked: asked.passed };
 }

@@ -9,13 +9,13 @@ import { jobRunner } from "./jobs.js";
 import type { Job } from "./jobs.js";
 
 /** What the parent sends. `id` comes back with the answer. */
-export interface Request {
+export interface JobRequest {
   readonly id: number;
   readonly job: Job;
 }
 
 /** What comes back: numbers, or the text of an error. The first answer has the id 0 and says that the backend is open. */
-export type Answer = { readonly id: number; readonly numbers: readonly number[] } | { readonly id: number; readonly failed: string };
+export type JobAnswer = { readonly id: number; readonly numbers: readonly number[] } | { readonly id: number; readonly failed: string };
 
 const [moduleUrl = "", argument = ""] = process.argv.slice(2);
 
@@ -38,7 +38,7 @@ function isOpener(module: unknown): module is { readonly open: OpenInOtherProces
 }
 
 async function answer(id: number, work: () => Promise<readonly number[]>): Promise<void> {
-  let message: Answer;
+  let message: JobAnswer;
   try {
     message = { id, numbers: await work() };
   } catch (error) {
@@ -48,7 +48,7 @@ async function answer(id: number, work: () => Promise<readonly number[]>): Promi
   else parentPort.postMessage(message);
 }
 
-function listen(onRequest: (request: Request) => void): void {
+function listen(onRequest: (request: JobRequest) => void): void {
   if (parentPort !== null) {
     parentPort.on("message", onRequest);
     return;

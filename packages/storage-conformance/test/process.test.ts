@@ -10,6 +10,8 @@ const CLIENT = new URL("./support/loopback-client.js", import.meta.url);
 const cases = conformanceCases.filter(
   (each) =>
     each.needs.includes("otherProcess") &&
+    // What the client of the server can do: whole objects in one piece, and locks.
+    ["race", "lock"].includes(each.chapter) &&
     // The server hears of a death only when the socket closes, some time after it: a file system has the lock free at once.
     each.name !== "a lock is free when the process that held it was killed",
 );

@@ -3,7 +3,7 @@ import { storageKey, storagePrefix } from "@holdfast/storage";
 import { appendableOf, chapter } from "../case.js";
 import type { ConformanceCase } from "../case.js";
 import { isThere, listed, rejectsWith } from "../expect.js";
-import { collected, lookedAtLater, oneTurn, sampleBytes, utf8 } from "../samples.js";
+import { collected, joined, lookedAtLater, oneTurn, sampleBytes, utf8 } from "../samples.js";
 
 const KEY = storageKey("dir/object.bin");
 const FREE = storageKey("dir/free.bin");
@@ -87,6 +87,21 @@ export const closeCases: readonly ConformanceCase[] = [
       const other = await reopen();
       assert.equal(await other.stat(FREE), undefined);
       await (await appendableOf(other).lock(storagePrefix("dir/"))).release();
+    },
+
+    "close waits for appends in flight, and what they acknowledged is there": async ({ backend, reopen }) => {
+      const file = await appendableOf(backend).open(KEY, { mode: "create" });
+      let settled = 0;
+      const count = (): void => {
+        settled += 1;
+      };
+      const pieces = Array.from({ length: 8 }, (_, index) => sampleBytes(1_000 + index, index));
+      const appends = pieces.map((piece) => lookedAtLater(file.append(piece).finally(count)));
+      await backend.close();
+      await oneTurn();
+      assert.equal(settled, pieces.length, "appends that had settled when close resolved");
+      await Promise.all(appends);
+      await isThere(await reopen(), KEY, joined(pieces));
     },
 
     "files that are open when the backend is closed reject STORAGE_CLOSED, and what they acknowledged is there": async ({ backend, reopen }) => {
