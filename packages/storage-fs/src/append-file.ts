@@ -201,9 +201,12 @@ export class FsAppendFile implements AppendFile {
   }
 
   #badAppend(bytes: Uint8Array, at: number): HoldfastError | undefined {
+    const failure = { operation: "append", key: this.key, outcome: "not_applied" } as const;
+    if (bytes.byteLength > MAX_APPEND_BYTES) {
+      return storageError("STORAGE_TOO_LARGE", `append: one write has at most ${MAX_APPEND_BYTES} bytes`, failure);
+    }
     if (Number.isSafeInteger(at) && at >= this.#size && Number.isSafeInteger(at + bytes.byteLength)) return undefined;
-    const message = `append: at must be an integer from ${this.#size} on`;
-    return storageError("STORAGE_INVALID_ARGUMENT", message, { operation: "append", key: this.key, outcome: "not_applied" });
+    return storageError("STORAGE_INVALID_ARGUMENT", `append: at must be an integer from ${this.#size} on`, failure);
   }
 
   #poisonBy(cause: unknown, operation: string, offset?: number): HoldfastError {
@@ -317,5 +320,7 @@ export class FsAppendFile implements AppendFile {
   }
 }
 
+/** Beyond 2 GiB a system cuts a write short, which would poison the file for nothing. */
+const MAX_APPEND_BYTES = 1024 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);
 const ZEROS = new Uint8Array(STEP_BYTES);

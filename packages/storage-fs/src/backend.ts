@@ -205,7 +205,7 @@ class DirectoryBackend implements FsBackend {
       entries: (directory) =>
         this.#call(failure, signal, async () => {
           if (!(await this.#directories.enter(directory))) return undefined;
-          return absentIsUndefined(this.#parts.port.readdir(this.#directories.path(directory)));
+          return absentIsUndefined(this.#parts.port.readdir(this.#directories.directoryPath(directory)));
         }),
       lstat: (key) => this.#parts.port.lstat(this.#directories.path(key)),
     };
@@ -322,7 +322,7 @@ class DirectoryBackend implements FsBackend {
       await this.#checkTarget(key, failure);
       await this.#collect(directory);
       const temporary = await this.#inDirectory(directory, () =>
-        openTemporary(this.#directories.path(directory), this.#parts.temporaries, failure),
+        openTemporary(this.#directories.directoryPath(directory), this.#parts.temporaries, failure),
       );
       let entry: StorageEntry;
       try {
@@ -332,7 +332,9 @@ class DirectoryBackend implements FsBackend {
         await this.#giveName(temporary, key, failure);
       } catch (error) {
         await discardTemporary(temporary, this.#parts.port);
-        throw error;
+        if (systemCode(error) !== "EFBIG") throw error;
+        const message = `${operation}: the body is larger than the file system or a limit of the process allows`;
+        throw storageError("STORAGE_TOO_LARGE", message, { ...failure, cause: error });
       }
       if (operation === "create") await discardTemporary(temporary, this.#parts.port);
       else await closeAfterWriting(temporary.file);
@@ -386,7 +388,7 @@ class DirectoryBackend implements FsBackend {
     let collected = this.#collected.get(directory);
     if (collected === undefined) {
       if (this.#collected.size >= MAX_REMEMBERED) this.#collected.clear();
-      collected = collectLeftovers(this.#directories.path(directory), this.#parts.port);
+      collected = collectLeftovers(this.#directories.directoryPath(directory), this.#parts.port);
       this.#collected.set(directory, collected);
     }
     await collected;
@@ -524,7 +526,7 @@ class DirectoryBackend implements FsBackend {
   }
 
   async #refuseForeignLocks(directory: string, failure: Failure): Promise<FsFileSystem> {
-    const path = this.#directories.path(directory);
+    const path = this.#directories.directoryPath(directory);
     const fileSystem = await this.#parts.port.fileSystem(path);
     if (fileSystem.localLocks || this.#parts.allowNetworkFileSystem) return fileSystem;
     const message =

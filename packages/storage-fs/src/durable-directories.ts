@@ -49,9 +49,15 @@ export class DurableDirectories {
     this.#permissions = options.permissions;
   }
 
-  /** The path of a key, or of a directory by its prefix. */
+  /** The path of a key or of a lock file. */
   path(name: string): string {
     return `${this.#root}${name}`;
+  }
+
+  /** The path of a directory, without a slash at its end: with one, a symbolic link would be followed. */
+  directoryPath(directory: string): string {
+    if (directory === ABOVE_ROOT) return dirname(this.#root);
+    return this.path(directory).replace(/(?<=.)\/$/, "");
   }
 
   /**
@@ -122,7 +128,7 @@ export class DurableDirectories {
       if (await this.#isThere(it)) continue;
       if (!make) return undefined;
       try {
-        await this.#port.mkdir(this.path(it), this.#permissions);
+        await this.#port.mkdir(this.directoryPath(it), this.#permissions);
       } catch (error) {
         // Somebody else made it, or put something there.
         if (systemCode(error) !== "EEXIST") throw error;
@@ -135,8 +141,7 @@ export class DurableDirectories {
   async #isThere(directory: string): Promise<boolean> {
     let kind;
     try {
-      // Without its slash: a path that ends with one is followed.
-      ({ kind } = await this.#port.lstat(directory === "" ? this.#root : this.path(directory).slice(0, -1)));
+      ({ kind } = await this.#port.lstat(this.directoryPath(directory)));
     } catch (error) {
       if (systemCode(error) === "ENOENT") return false;
       throw error;
@@ -180,12 +185,17 @@ export class DurableDirectories {
   }
 
   async #flush(directory: string): Promise<void> {
-    const path = directory === ABOVE_ROOT ? dirname(this.#root) : this.path(directory);
+    const path = this.directoryPath(directory);
     try {
       await this.#slots.run(() => this.#port.syncDirectory(path));
       this.#unsynced.delete(directory);
     } catch (error) {
-      if (!NOT_BEGUN.has(systemCode(error) ?? "")) this.#failed.set(directory, error);
+      const code = systemCode(error) ?? "";
+      if (NOT_SUPPORTED.has(code)) {
+        const message = `the file system cannot make the entries of ${quote(directory)} durable (${code})`;
+        throw new Refusal("STORAGE_UNSUPPORTED_FILE_SYSTEM", message, error);
+      }
+      if (!NOT_BEGUN.has(code)) this.#failed.set(directory, error);
       throw error;
     }
   }
@@ -231,11 +241,10 @@ const NOT_BEGUN: ReadonlySet<string> = new Set([
   "ENOTDIR",
   "ELOOP",
   "ENAMETOOLONG",
-  "EINVAL",
-  "ENOTSUP",
-  "EOPNOTSUPP",
-  "ENOSYS",
 ]);
+
+/** What a file system answers that has no sync of directories. */
+const NOT_SUPPORTED: ReadonlySet<string> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
 function parentOf(directory: string): string {
   return directory === "" ? ABOVE_ROOT : directoryOf(directory.slice(0, -1));

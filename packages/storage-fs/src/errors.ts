@@ -92,6 +92,6 @@ const EXPLANATIONS: Partial<Record<StorageErrorCode, string>> = {
   STORAGE_FULL: "no space, quota, inodes or file descriptors left",
   STORAGE_ACCESS_DENIED: "access denied or read-only medium",
   STORAGE_UNSAFE_PATH: "something that is no plain file or directory stands in the path",
-  STORAGE_INVALID_KEY: "a segment is longer than the file system allows",
+  STORAGE_INVALID_KEY: "the path is longer than the file system allows",
   STORAGE_UNSUPPORTED_FILE_SYSTEM: "the file system cannot do this",
 };

@@ -32,6 +32,7 @@ export async function takeLock(path: string, options: LockOptions, failure: Fail
     try {
       if (!(await file.tryLock())) throw await heldByAnother(path, file, failure);
       if (await stillNamed(path, file, options.port, failure)) {
+        options.signal?.throwIfAborted();
         await describeHolder(file, options.clock);
         return new HeldLock(path, file, options.onRelease);
       }

@@ -43,11 +43,10 @@ export async function openRoot(root: string, port: FsPort, slots: CommitSlots, p
 export async function probeLinks(root: string, fileSystemType: string, options: TemporaryOptions): Promise<void> {
   const { port } = options;
   const failure = { operation: "open", key: root, outcome: "not_applied" } as const;
-  const directory = root.endsWith("/") ? root : `${root}/`;
   try {
-    const temporary = await openTemporary(directory, options, failure);
+    const temporary = await openTemporary(root, options, failure);
     try {
-      const second = `${directory}${temporaryName(options.random)}`;
+      const second = join(root, temporaryName(options.random));
       await port.link(temporary.path, second);
       await port.unlink(second);
     } catch (error) {
@@ -61,7 +60,7 @@ export async function probeLinks(root: string, fileSystemType: string, options: 
     if (isDenied(error) || isFull(error)) return;
     throw toStorageError(error, failure);
   }
-  if (options.locked) await collectLeftovers(directory, port);
+  if (options.locked) await collectLeftovers(root, port);
 }
 
 /** What `link` answers where there are none: EPERM on FAT. */

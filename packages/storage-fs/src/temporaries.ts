@@ -21,11 +21,11 @@ export interface TemporaryOptions {
  * Makes a new empty file with a unique name in a directory and locks it, so that {@link collectLeftovers} of another process,
  * which takes only what it can lock, leaves it alone.
  *
- * @param directory - Path of the directory, ending with `/`.
+ * @param directory - Path of the directory.
  */
 export async function openTemporary(directory: string, options: TemporaryOptions, failure: Failure): Promise<Temporary> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const path = `${directory}${temporaryName(options.random)}`;
+    const path = `${directory}/${temporaryName(options.random)}`;
     const temporary = { path, file: await options.port.open(path, { mode: "create", permissions: options.permissions }) };
     try {
       // A collector may come between the creation and the lock. Then it holds the lock, or has already taken the name away.
@@ -53,14 +53,14 @@ export async function discardTemporary(temporary: Temporary, port: FsPort): Prom
  * Removes the temporaries of writers that died: those that can be locked. An error harms nothing: what cannot be collected
  * now stays for the next handle.
  *
- * @param directory - Path of the directory, ending with `/`.
+ * @param directory - Path of the directory.
  * @returns How many were removed.
  */
 export async function collectLeftovers(directory: string, port: FsPort): Promise<number> {
   let collected = 0;
   try {
     for (const { name, kind } of await port.readdir(directory)) {
-      if (kind === "file" && TEMPORARY_NAME.test(name) && (await collectOne(`${directory}${name}`, port))) collected += 1;
+      if (kind === "file" && TEMPORARY_NAME.test(name) && (await collectOne(`${directory}/${name}`, port))) collected += 1;
     }
   } catch (error) {
     if (systemCode(error) === undefined) throw error;

@@ -106,12 +106,16 @@ describe("create", () => {
     ["sync a/b/TMP", "EIO", "STORAGE_WRITE_FAILED"],
     ["link", "ENOTSUP", "STORAGE_UNSUPPORTED_FILE_SYSTEM"],
     ["link", "EACCES", "STORAGE_ACCESS_DENIED"],
+    ["open create a/b/TMP", "ENAMETOOLONG", "STORAGE_INVALID_KEY"],
+    ["write a/b/TMP", "EFBIG", "STORAGE_TOO_LARGE"],
+    ["syncDirectory a$", "EINVAL", "STORAGE_UNSUPPORTED_FILE_SYSTEM"],
   ] as const)("%s failing with %s is %s, not_applied", async (call, code, expected) => {
     const { port, backend } = await open();
     port.inject(new RegExp(`^${call}`), { code });
     const error = await rejection(backend.create(KEY, BYTES), expected);
     expect(error.outcome).toBe("not_applied");
     expect(error.cause).toMatchObject({ code });
+    expect(port.openFiles).toBe(0);
     expect(await backend.stat(KEY)).toBeUndefined();
     await backend.create(KEY, BYTES);
   });

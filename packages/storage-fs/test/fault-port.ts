@@ -28,6 +28,8 @@ export interface FaultPort extends FsPort {
   begun(call: RegExp): Promise<void>;
   /** Resolves when no call is in flight and none has followed: calls follow each other without turns between them. */
   quiet(): Promise<void>;
+  /** Calls `begin` with each call that begins; what it answers is called when that call ends. */
+  observe(begin: (call: string) => (() => void) | undefined): { stop(): void };
   forget(): void;
   readonly openFiles: number;
 }
@@ -37,6 +39,7 @@ export function faultPort(root: string, overrides: Partial<Pick<FsPort, "appendM
   const calls: string[] = [];
   const rules: { call: RegExp; fault: Fault; skip: number; times: number }[] = [];
   const waiting: { call: RegExp; resolve: () => void }[] = [];
+  const observers = new Set<(call: string) => (() => void) | undefined>();
   let openFiles = 0;
   let inFlight = 0;
 
@@ -44,10 +47,12 @@ export function faultPort(root: string, overrides: Partial<Pick<FsPort, "appendM
 
   async function run<T>(call: string, real: () => Promise<T>, short?: (bytes: number) => Promise<T>): Promise<T> {
     inFlight += 1;
+    const ends = [...observers].map((begin) => begin(call));
     try {
       return await faulty(call, real, short);
     } finally {
       inFlight -= 1;
+      for (const end of ends) end?.();
     }
   }
 
@@ -116,6 +121,10 @@ export function faultPort(root: string, overrides: Partial<Pick<FsPort, "appendM
     begun(call) {
       if (calls.some((it) => call.test(it))) return Promise.resolve();
       return new Promise((resolve) => waiting.push({ call, resolve }));
+    },
+    observe(begin) {
+      observers.add(begin);
+      return { stop: () => observers.delete(begin) };
     },
     async quiet() {
       do await new Promise((resolve) => setImmediate(resolve));
