@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { Command, InvalidArgumentError } from "commander";
+import { isFailure, runCheck } from "./check.js";
+import type { Check, CheckKind, CheckResult } from "./check.js";
+import { fileLogChecks } from "./file-log/checks.js";
+import { count, jsonReport, markdownReport, terminalReport, traceReport } from "./report.js";
+
+interface Options {
+  readonly only?: RegExp;
+  readonly limit?: number;
+  readonly json?: string;
+  readonly quick?: boolean;
+  readonly markdown?: boolean;
+}
+
+/** `--quick` runs what found at most so many states when it was recorded. */
+const QUICK_STATES = 250_000;
+
+const COMMANDS: readonly { readonly name: string; readonly description: string; readonly kinds: readonly CheckKind[] }[] = [
+  { name: "all", description: "safe, then bugs; the default", kinds: ["safe", "control", "redundant"] },
+  { name: "safe", description: "configurations in which every promise must hold", kinds: ["safe"] },
+  { name: "bugs", description: "negative controls: one rule taken away, a promise must break", kinds: ["control", "redundant"] },
+  { name: "large", description: "configurations that are not searched to the end", kinds: ["large"] },
+];
+
+const checks: readonly Check[] = fileLogChecks;
+
+const program: Command = new Command("model-check")
+  .description("Searches every history of the log protocol within stated bounds, and shows that each rule is needed.")
+  .option("--only <regex>", "only configurations and rules whose name matches", parseRegExp)
+  .option("--limit <states>", "stop each search at so many states (about 275 bytes of memory each)", parseLimit)
+  .option("--json <file>", "write the results to a file as well")
+  .option("--quick", `only what takes at most ${count(QUICK_STATES)} states`)
+  .option("--markdown", "print the tables as Markdown")
+  .showHelpAfterError();
+
+for (const { name, description, kinds } of COMMANDS) {
+  program
+    .command(name, { isDefault: name === "all" })
+    .description(description)
+    .action(() => { run(kinds); });
+}
+program
+  .command("trace")
+  .argument("<name>", "a configuration or a rule")
+  .description("the shortest history that breaks a promise")
+  .action(trace);
+program.parse();
+
+function run(kinds: readonly CheckKind[]): void {
+  const options = program.opts<Options>();
+  const chosen = checks.filter(({ kind, name, recorded }) => {
+    if (!kinds.includes(kind) || options.only?.test(name) === false) return false;
+    return options.quick !== true || (recorded !== undefined && recorded.states <= QUICK_STATES);
+  });
+  if (chosen.length === 0) program.error("Nothing matches.");
+  const results = chosen.map((check) => runWithProgress(check, options.limit));
+  console.log(options.markdown === true ? markdownReport(results) : terminalReport(results));
+  if (options.json !== undefined) writeJson(options.json, results);
+  if (results.some(isFailure)) process.exitCode = 1;
+}
+
+function trace(name: string): void {
+  const check = checks.find((candidate) => candidate.name === name);
+  if (check === undefined) {
+    const names = checks.map((candidate) => `  ${candidate.name}`).join("\n");
+    program.error(`Nothing has this name. There are:\n${names}`);
+  }
+  console.log(traceReport(runWithProgress(check, program.opts<Options>().limit)));
+}
+
+/** One line on a terminal that is written over; nothing where the output goes to a file. */
+function runWithProgress(check: Check, limit: number | undefined): CheckResult {
+  const { stderr } = process;
+  if (!stderr.isTTY) return runCheck(check, { limit });
+  const result = runCheck(check, {
+    limit,
+    onProgress: (found, expanded) => {
+      const expected = check.recorded === undefined ? "" : ` of ${count(check.recorded.states)}`;
+      stderr.write(`\r\u001b[K${check.name}: ${count(found)}${expected} states, ${count(found - expanded)} to explore`);
+    },
+  });
+  stderr.write("\r\u001b[K");
+  return result;
+}
+
+function writeJson(file: string, results: readonly CheckResult[]): void {
+  const report = {
+    date: new Date().toISOString(),
+    node: process.version,
+    cpu: cpus()[0]?.model,
+    arguments: process.argv.slice(2),
+    results: jsonReport(results),
+  };
+  writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+function parseRegExp(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : "Not a regular expression.");
+  }
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > 0x7fff_ffff) throw new InvalidArgumentError("A whole number from 1 on.");
+  return limit;
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { runCheck } from "../src/check.js";
+import { fileLogChecks } from "../src/file-log/checks.js";
+import { rules } from "../src/file-log/rules.js";
+
+/** Larger searches run by command only. */
+const MAX_STATES = 200_000;
+
+const small = fileLogChecks.filter(({ recorded }) => recorded !== undefined && recorded.states <= MAX_STATES);
+const ofKind = (kind: string) => small.filter((check) => check.kind === kind).map((check) => ({ name: check.name, check }));
+
+describe("the file log keeps its promises", { timeout: 60_000 }, () => {
+  it.each(ofKind("safe"))("$name", ({ check }) => {
+    const { outcome, states, steps, violation } = runCheck(check);
+    expect(violation).toBeUndefined();
+    expect({ outcome, states, steps }).toEqual({ outcome: "safe", ...check.recorded });
+  });
+});
+
+describe("a promise breaks without the rule", { timeout: 60_000 }, () => {
+  it.each(ofKind("control"))("$name", ({ check }) => {
+    const { outcome, states, steps, violation } = runCheck(check);
+    expect({ outcome, states, steps }).toEqual({ outcome: "found", ...check.recorded });
+    expect(violation?.message).toBe(MESSAGES[check.name]);
+    expect(violation?.trace).not.toContain("?");
+  });
+});
+
+describe("the list of searches", () => {
+  it("has one control for every rule", () => {
+    const controlled = fileLogChecks.filter(({ kind }) => kind === "control" || kind === "redundant").map(({ name }) => name);
+    expect(controlled.toSorted()).toEqual(Object.keys(rules).toSorted());
+  });
+
+  it("has a name and a recorded result for each", () => {
+    expect(new Set(fileLogChecks.map(({ name }) => name)).size).toBe(fileLogChecks.length);
+    expect(fileLogChecks.filter(({ recorded }) => recorded === undefined).map(({ name }) => name)).toEqual([]);
+  });
+
+  it("leaves one control and the large configurations to the command", () => {
+    expect(small.filter(({ kind }) => kind === "control")).toHaveLength(29);
+    expect(ofKind("safe").map(({ name }) => name)).toEqual(["relaxed, trim", "damage, reader, relaxed"]);
+  });
+
+  it("says when a search stops early", () => {
+    const check = fileLogChecks[0]!;
+    const { outcome, differsFromRecorded } = runCheck(check, { limit: 1000 });
+    expect({ outcome, differsFromRecorded }).toEqual({ outcome: "not complete", differsFromRecorded: false });
+  });
+});
+
+const LOST = "acknowledged or delivered record lost";
+const REFUSED = "opening refused without damage";
+
+/** What breaks first without each rule. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  "recovery syncs and trusts the view": LOST,
+  "unproven tail is not copied": LOST,
+  "a complete segment may be named": LOST,
+  "segment counts from its first frame": "record lost by a process crash",
+  "segment counts from its begin": `${REFUSED}: header or begin damaged`,
+  "source read again without a check": `${REFUSED}: damage in 2`,
+  "copies only from the head": "a record that was reported as not kept came back",
+  "copies only from a complete candidate": LOST,
+  "new segment names the newest file": `${REFUSED}: named segment has no begin`,
+  "number reused": `${REFUSED}: damage in 1`,
+  "statement of an unfinished begin ignored": LOST,
+  "two commits in flight": LOST,
+  "removes for a floor that is only seen": `${REFUSED}: segment missing`,
+  "lock on the segment": "another value under an acknowledged sequence number",
+  "checksum without salt": `${REFUSED}: damage in 1`,
+  "untouched-sector rule": `${REFUSED}: damage in 1`,
+  "no search for evidence behind the tail": LOST,
+  "marker in the block of the commit": LOST,
+  "begin and commit in one sync": `${REFUSED}: damage in 1`,
+  "header not synced before the file grows": `${REFUSED}: damage in 1`,
+  "directory entry not synced": LOST,
+  "frame vouches for itself": `${REFUSED}: damage in 1`,
+  "failed write acknowledged after a second sync": LOST,
+  "trim without control frame": "trimmed records are back",
+  "trim removes before its frame is durable": `${REFUSED}: segment missing`,
+  "floor of a begun segment ignored": "trimmed records are back",
+  "reader does not wait for a voucher": LOST,
+  "rotation before the old segment is synced": `${REFUSED}: proven bytes gone`,
+  "synced append in relaxed mode by O_DSYNC alone": LOST,
+};
