@@ -1,8 +1,7 @@
-import { hasCode, isHoldfastError, storagePrefix, systemClock, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
+import { storagePrefix, systemClock, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
 import { bytesCodec } from "./codec.js";
 import { WalError } from "./errors.js";
-import { readableSegment } from "./file-recovery.js";
-import { listSegments, planError, PlanReader } from "./file-recovery.js";
+import { listSegments, planError, PlanReader, readableSegment } from "./file-recovery.js";
 import { followRecords } from "./follow.js";
 import { HeadSegment } from "./head-segment.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
@@ -186,7 +185,7 @@ class LogFiles implements SegmentHistory {
       return plan.kind === "error" ? planError(plan, this.#prefix) : plan;
     } catch (error) {
       // A segment that became shorter while it was read: its writer closed it.
-      if (isHoldfastError(error) && hasCode(error, "WAL_READ_FAILED") && error.cause === undefined) return error as WalError;
+      if (error instanceof WalError && error.code === "WAL_READ_FAILED" && error.cause === undefined) return error;
       throw error;
     }
   }

@@ -83,7 +83,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
       if (record !== undefined) return Promise.resolve({ done: false, value: record });
     } catch (error) {
       this.#finish();
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     return this.#take(this.#load());
   }

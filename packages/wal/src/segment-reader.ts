@@ -96,7 +96,7 @@ class ForwardCursor implements CommitCursor {
     const offset = this.#offset;
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    let bytes = await (ahead !== undefined && ahead.segment === segment && ahead.offset === offset ? ahead.bytes : this.#read(segment, offset, limit));
+    let bytes = await (ahead?.segment === segment && ahead.offset === offset ? ahead.bytes : this.#read(segment, offset, limit));
     for (let again = false; ; again = true) {
       if (bytes === undefined) throw await this.#gone(segment);
       const found = this.#parse(segment, bytes, offset, limit);

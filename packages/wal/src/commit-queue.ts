@@ -1,0 +1,288 @@
+import type { CommitBuffer} from "./commit-buffer.js";
+import { CommitBufferPool, type CommitPosition } from "./commit-buffer.js";
+import { WalError } from "./errors.js";
+import { MAX_RECORDS_PER_COMMIT } from "./format/segment.js";
+import type { AppendOptions } from "./types.js";
+import { RangeWaiter, RecordWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
+
+/** Bounds of a {@link CommitQueue}. */
+export interface CommitQueueLimits {
+  /** Bytes before the records of each commit, for the device's header. */
+  readonly headroomBytes: number;
+  /** Bytes that the records of a commit may have, with their lengths. */
+  readonly maxBodyBytes: number;
+  /** Bytes that may be on their way before appends wait. */
+  readonly maxPendingBytes: number;
+}
+
+/**
+ * Appends on their way into commits, in the order of their calls. Each joins the commit that is gathering, and has its sequence
+ * number from then on; or it waits, encoded, until there is room. The commits are taken out one at a time.
+ */
+export class CommitQueue {
+  readonly #limits: CommitQueueLimits;
+  readonly #pool: CommitBufferPool;
+  readonly #onJoined: () => void;
+  /** Oldest first; the last one is gathering. */
+  readonly #commits: CommitBuffer[] = [];
+  readonly #waiting: WaitingAppend[] = [];
+  #nextSeq: number;
+  #pendingBytes = 0;
+  #pendingRecords = 0;
+
+  /** @param onJoined - Called after each append that joined a commit. */
+  constructor(limits: CommitQueueLimits, nextSeq: number, onJoined: () => void) {
+    this.#limits = limits;
+    this.#pool = new CommitBufferPool(limits.headroomBytes);
+    this.#nextSeq = nextSeq;
+    this.#onJoined = onJoined;
+  }
+
+  /** The sequence number that the next append gets. */
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  /** Bytes in commits that were not finished. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  get pendingRecords(): number {
+    return this.#pendingRecords;
+  }
+
+  get waitingAppends(): number {
+    return this.#waiting.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.#commits.length === 0 && this.#waiting.length === 0;
+  }
+
+  /** Adds one record. It is copied before this returns. */
+  append(record: Uint8Array, options: AppendOptions | undefined): Promise<number> {
+    const size = 4 + record.length;
+    if (size > this.#limits.maxBodyBytes) return Promise.reject(this.#tooLarge("append", size));
+    if (this.#mustWait(size)) {
+      const records = this.#pool.take();
+      records.add(record);
+      return this.#wait(records, options).then((range) => range.first);
+    }
+    const conflict = this.#conflict(options);
+    if (conflict !== undefined) return Promise.reject(conflict);
+    return new Promise((resolve, reject) => {
+      const commit = this.#gathering(size, 1);
+      commit.add(record);
+      this.#join(commit, size, 1, new RecordWaiter(this.#nextSeq, isSynced(options), resolve, reject));
+    });
+  }
+
+  /**
+   * Adds records as one unit. They are encoded straight into the gathering commit, and moved if they do not fit there.
+   *
+   * @param count - At least 1.
+   * @param encode - Answers the bytes of record `index`; may throw, and then nothing was added.
+   */
+  appendBatch(count: number, encode: (index: number) => Uint8Array, options: AppendOptions | undefined): Promise<SeqRange> {
+    if (count > MAX_RECORDS_PER_COMMIT) return Promise.reject(this.#tooLarge("appendBatch", 0));
+    const gathering = this.#waiting.length === 0 ? this.#commits.at(-1) : undefined;
+    const joins = gathering !== undefined && gathering.recordCount + count <= MAX_RECORDS_PER_COMMIT ? gathering : undefined;
+    let target = joins ?? this.#pool.take();
+    let from = target.position();
+    try {
+      for (let index = 0; index < count; index++) {
+        const record = encode(index);
+        const size = 4 + record.length;
+        if (target.end - from.end + size > this.#limits.maxBodyBytes) throw this.#tooLarge("appendBatch", target.end - from.end + size);
+        if (target === joins && joins.bodyBytes + size > this.#limits.maxBodyBytes) [target, from] = this.#moveOut(joins, from);
+        target.add(record);
+      }
+    } catch (error) {
+      this.#takeBack(target, from, joins);
+      return Promise.reject(error);
+    }
+    const size = target.end - from.end;
+    if (this.#mustWait(size)) {
+      if (target === joins) [target] = this.#moveOut(joins, from);
+      return this.#wait(target, options);
+    }
+    const conflict = this.#conflict(options);
+    if (conflict !== undefined) {
+      this.#takeBack(target, from, joins);
+      return Promise.reject(conflict);
+    }
+    return new Promise((resolve, reject) => {
+      if (target !== joins) this.#startGathering(target);
+      const range = { first: this.#nextSeq, last: this.#nextSeq + count - 1 };
+      this.#join(target, size, count, new RangeWaiter(range, isSynced(options), resolve, reject));
+    });
+  }
+
+  /** Resolves when all appends that wait now have joined a commit and that is as durable as `options` asks for. */
+  afterWaiting(options: AppendOptions): Promise<unknown> {
+    return this.#wait(this.#pool.take(), options);
+  }
+
+  /** Lets somebody wait for the newest commit. Answers `false` if there is none. */
+  attach(waiter: CommitWaiter): boolean {
+    const newest = this.#commits.at(-1);
+    newest?.waiters.push(waiter);
+    return newest !== undefined;
+  }
+
+  /** The oldest commit, to be written. */
+  take(): CommitBuffer | undefined {
+    return this.#commits.shift();
+  }
+
+  /** A commit that was taken is written: there is room again. Its buffer stays the caller's until {@link recycle}. */
+  finish(commit: CommitBuffer): void {
+    this.#pendingBytes -= commit.bodyBytes;
+    this.#pendingRecords -= commit.recordCount;
+    this.admit();
+  }
+
+  /** Gives the buffer of a finished commit back. */
+  recycle(commit: CommitBuffer): void {
+    this.#pool.give(commit);
+  }
+
+  /** A commit that was taken was not written, without harm: its numbers are free again, and what stood on them goes with it. */
+  rollBack(commit: CommitBuffer, error: unknown): void {
+    const gone = [commit, ...this.#commits.splice(0)];
+    this.#nextSeq = commit.firstSeq;
+    for (const one of gone) {
+      this.#pendingBytes -= one.bodyBytes;
+      this.#pendingRecords -= one.recordCount;
+    }
+    for (const one of gone) for (const waiter of one.waiters) waiter.settle(error);
+    this.admit();
+  }
+
+  /** Rejects everything that was not taken. */
+  fail(error: Error): void {
+    this.#pendingBytes = 0;
+    this.#pendingRecords = 0;
+    for (const commit of this.#commits.splice(0)) for (const waiter of commit.waiters) waiter.settle(error);
+    for (const waiting of this.#waiting.splice(0)) {
+      waiting.stopListening();
+      waiting.reject(error);
+    }
+  }
+
+  /** Lets appends that wait join as far as there is room, in their order. */
+  admit(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const { records } = next;
+      const size = records.bodyBytes;
+      if (this.#pendingBytes > 0 && this.#pendingBytes + size > this.#limits.maxPendingBytes) return;
+      this.#waiting.shift();
+      next.stopListening();
+      const conflict = this.#conflict(next.options);
+      const count = records.recordCount;
+      if (conflict !== undefined) {
+        next.reject(conflict);
+      } else if (count === 0) {
+        next.resolve({ first: this.#nextSeq, last: this.#nextSeq - 1 });
+      } else {
+        const commit = this.#gathering(size, count);
+        commit.addAll(records, { end: records.start, recordCount: 0, payloadBytes: 0 });
+        const range = { first: this.#nextSeq, last: this.#nextSeq + count - 1 };
+        this.#join(commit, size, count, new RangeWaiter(range, isSynced(next.options), next.resolve, next.reject));
+      }
+      this.#pool.give(records);
+    }
+  }
+
+  /** The commit that records of `size` bytes join: the gathering one, or a new one if they do not fit there. */
+  #gathering(size: number, count: number): CommitBuffer {
+    const last = this.#commits.at(-1);
+    const fits = last !== undefined && last.bodyBytes + size <= this.#limits.maxBodyBytes && last.recordCount + count <= MAX_RECORDS_PER_COMMIT;
+    if (fits) return last;
+    const commit = this.#pool.take();
+    this.#startGathering(commit);
+    return commit;
+  }
+
+  #startGathering(commit: CommitBuffer): void {
+    commit.firstSeq = this.#nextSeq;
+    this.#commits.push(commit);
+  }
+
+  #join(commit: CommitBuffer, size: number, count: number, waiter: CommitWaiter): void {
+    commit.waiters.push(waiter);
+    this.#nextSeq += count;
+    this.#pendingBytes += size;
+    this.#pendingRecords += count;
+    this.#onJoined();
+  }
+
+  /** Moves the records behind a position into a buffer of their own. */
+  #moveOut(commit: CommitBuffer, from: CommitPosition): [CommitBuffer, CommitPosition] {
+    const own = this.#pool.take();
+    const start = own.position();
+    own.addAll(commit, from);
+    commit.rewind(from);
+    return [own, start];
+  }
+
+  #takeBack(target: CommitBuffer, from: CommitPosition, joins: CommitBuffer | undefined): void {
+    if (target === joins) target.rewind(from);
+    else this.#pool.give(target);
+  }
+
+  #mustWait(size: number): boolean {
+    return this.#waiting.length > 0 || (this.#pendingBytes > 0 && this.#pendingBytes + size > this.#limits.maxPendingBytes);
+  }
+
+  #wait(records: CommitBuffer, options: AppendOptions | undefined): Promise<SeqRange> {
+    return new Promise((resolve, reject) => {
+      const signal = options?.signal;
+      const abandon = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        this.#pool.give(records);
+        reject(signal?.reason as Error);
+        this.admit();
+      };
+      const waiting: WaitingAppend = {
+        records,
+        options,
+        resolve,
+        reject,
+        stopListening: () => signal?.removeEventListener("abort", abandon),
+      };
+      signal?.addEventListener("abort", abandon, { once: true });
+      this.#waiting.push(waiting);
+    });
+  }
+
+  #conflict(options: AppendOptions | undefined): WalError | undefined {
+    const expectedSeq = options?.expectedSeq;
+    if (expectedSeq === undefined || expectedSeq === this.#nextSeq) return undefined;
+    return new WalError("WAL_CONFLICT", `expected ${expectedSeq} to be the next sequence number; it is ${this.#nextSeq}`, {
+      operation: "append",
+      outcome: "not_applied",
+      seq: this.#nextSeq,
+    });
+  }
+
+  #tooLarge(operation: string, size: number): WalError {
+    const { maxBodyBytes } = this.#limits;
+    const why = size > 0 ? `${size} bytes; a commit holds ${maxBodyBytes}, four of them for each record's length` : `over ${MAX_RECORDS_PER_COMMIT} records`;
+    return new WalError("WAL_TOO_LARGE", why, { operation, outcome: "not_applied" });
+  }
+}
+
+/** An append that waits for room, its records encoded already. */
+interface WaitingAppend {
+  readonly records: CommitBuffer;
+  readonly options: AppendOptions | undefined;
+  readonly resolve: (range: SeqRange) => void;
+  readonly reject: (error: unknown) => void;
+  readonly stopListening: () => void;
+}
+
+function isSynced(options: AppendOptions | undefined): boolean {
+  return options?.durability === "synced";
+}
