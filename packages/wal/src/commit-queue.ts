@@ -82,25 +82,24 @@ export class CommitQueue {
    * Adds records as one unit. They are encoded straight into the gathering commit, and moved if they do not fit there.
    *
    * @param count - At least 1.
-   * @param encode - Answers the bytes of record `index`; may throw, and then nothing was added.
+   * @param encode - Answers the bytes of record `index`, or why there are none; then nothing is added.
    */
-  appendBatch(count: number, encode: (index: number) => Uint8Array, options: AppendOptions | undefined): Promise<SeqRange> {
+  appendBatch(count: number, encode: (index: number) => Uint8Array | WalError, options: AppendOptions | undefined): Promise<SeqRange> {
     if (count > MAX_RECORDS_PER_COMMIT) return Promise.reject(this.#tooLarge("appendBatch", 0));
     const gathering = this.#waiting.length === 0 ? this.#commits.at(-1) : undefined;
     const joins = gathering !== undefined && gathering.recordCount + count <= MAX_RECORDS_PER_COMMIT ? gathering : undefined;
     let target = joins ?? this.#pool.take();
     let from = target.position();
-    try {
-      for (let index = 0; index < count; index++) {
-        const record = encode(index);
-        const size = 4 + record.length;
-        if (target.end - from.end + size > this.#limits.maxBodyBytes) throw this.#tooLarge("appendBatch", target.end - from.end + size);
-        if (target === joins && joins.bodyBytes + size > this.#limits.maxBodyBytes) [target, from] = this.#moveOut(joins, from);
-        target.add(record);
+    for (let index = 0; index < count; index++) {
+      const record = encode(index);
+      const size = record instanceof WalError ? 0 : 4 + record.length;
+      const total = target.end - from.end + size;
+      if (record instanceof WalError || total > this.#limits.maxBodyBytes) {
+        this.#takeBack(target, from, joins);
+        return Promise.reject(record instanceof WalError ? record : this.#tooLarge("appendBatch", total));
       }
-    } catch (error) {
-      this.#takeBack(target, from, joins);
-      return Promise.reject(error);
+      if (target === joins && joins.bodyBytes + size > this.#limits.maxBodyBytes) [target, from] = this.#moveOut(joins, from);
+      target.add(record);
     }
     const size = target.end - from.end;
     if (this.#mustWait(size)) {

@@ -127,12 +127,8 @@ class DurableLog<T> implements Log<T> {
   append(value: T, options?: AppendOptions): Promise<number> {
     const refusal = this.#refusal("append", options);
     if (refusal !== undefined) return Promise.reject(refusal);
-    let record: Uint8Array;
-    try {
-      record = this.#encode(value, 0);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const record = this.#encode(value, 0);
+    if (record instanceof WalError) return Promise.reject(record);
     return this.#queue.append(record, options);
   }
 
@@ -428,15 +424,13 @@ class DurableLog<T> implements Log<T> {
     return undefined;
   }
 
-  #encode(value: T, index: number): Uint8Array {
-    let bytes: unknown;
+  #encode(value: T, index: number): Uint8Array | WalError {
     try {
-      bytes = this.#codec.encode(value);
+      const bytes: unknown = this.#codec.encode(value);
+      return bytes instanceof Uint8Array ? bytes : this.#codecFailure(index, new TypeError(`it answered ${typeof bytes}, not bytes`));
     } catch (cause) {
-      throw this.#codecFailure(index, cause);
+      return this.#codecFailure(index, cause);
     }
-    if (!(bytes instanceof Uint8Array)) throw this.#codecFailure(index, new TypeError(`it answered ${typeof bytes}, not bytes`));
-    return bytes;
   }
 
   #codecFailure(index: number, cause: unknown): WalError {

@@ -83,7 +83,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
       if (record !== undefined) return Promise.resolve({ done: false, value: record });
     } catch (error) {
       this.#finish();
-      return Promise.reject(error);
+      return Promise.reject(error instanceof Error ? error : new Error("reading failed", { cause: error }));
     }
     return this.#take(this.#load());
   }
