@@ -333,6 +333,25 @@ describe("space that is prepared", () => {
     for (const fill of fills(port).slice(1)) expect(Number(fill.split("@")[1])).toBeGreaterThanOrEqual(300_003);
   });
 
+  test("a step that waited for its slot begins behind the append that is in flight by then", async () => {
+    const { port, backend, file } = await open({ reserveBytes: MIB });
+    const other = await backend.appendable.open(storageKey("log/2.wal"), { mode: "create", reserveBytes: MIB });
+    const [filling, writing] = [gate(), gate()];
+    port.inject(/^write log\/2\.wal 65536@/, { until: filling.opened });
+    port.inject(/^write log\/1\.wal 5000@/, { until: writing.opened });
+    await other.append(BYTES);
+    await port.begun(/^write log\/2\.wal 65536@/);
+    // The other file fills, so this one waits with filling, while its next append begins.
+    await file.append(BYTES);
+    const append = file.append(new Uint8Array(5000).fill(1));
+    await port.begun(/^write log\/1\.wal 5000@/);
+    filling.open();
+    await port.begun(/^write log\/1\.wal \d+@(?!0$|3$)/);
+    expect(fills(port)[0]).toMatch(/@8192$/);
+    writing.open();
+    await append;
+  });
+
   test.each([
     ["no room", / 65536@/, { code: "ENOSPC" }],
     ["no quota", / 65536@/, { code: "EDQUOT" }],
