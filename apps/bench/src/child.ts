@@ -24,8 +24,6 @@ export interface Child {
 
 /** Options of {@link startChild}. */
 export interface ChildOptions {
-  /** Flags of Node itself. */
-  readonly nodeFlags?: readonly string[];
   /** How long the child may say nothing. Default two minutes. */
   readonly maxSilenceMs?: number;
 }
@@ -41,7 +39,7 @@ const alive = new Set<ChildProcess>();
  * @param file - URL of a compiled JavaScript file.
  */
 export function startChild(file: URL, args: readonly string[], options: ChildOptions = {}): Child {
-  const child = spawn(process.execPath, [...(options.nodeFlags ?? []), fileURLToPath(file), ...args], {
+  const child = spawn(process.execPath, [fileURLToPath(file), ...args], {
     stdio: ["ignore", process.stderr, process.stderr, "pipe"],
   });
   alive.add(child);

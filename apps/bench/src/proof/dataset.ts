@@ -16,7 +16,7 @@ export interface Dataset {
 }
 
 /** Bytes that a record of a log may have. */
-export const MAX_RECORD_BYTES: number = 16 * 2 ** 20 - 52;
+const MAX_RECORD_BYTES = 16 * 2 ** 20 - 52;
 
 /**
  * Puts the records into `file`, so that nothing that happens to the input meanwhile can disturb the proof, and reads them.

@@ -6,7 +6,7 @@ import { parseMemoryReport } from "./memory-report.js";
 const TARGET_MIB = 64;
 const WORK = "replay of 1 GiB, memory above the start";
 
-/** How much memory a replay of 1 GiB needs, in a process of its own that does nothing else. */
+/** How much memory opening and replaying 1 GiB needs, in a process of its own that does nothing else. */
 export const memoryFamily: RowFamily = {
   id: "replay-memory",
   work: WORK,
@@ -16,7 +16,7 @@ export const memoryFamily: RowFamily = {
     context.progress.step(`${WORK}: filling`);
     const { root, prefix, records } = await gibibyteLog(context);
     context.progress.step(`${WORK}: reading`);
-    const line = await lastReport(new URL("./memory-worker.js", import.meta.url), [root, prefix], { nodeFlags: ["--expose-gc"] });
+    const line = await lastReport(new URL("./memory-worker.js", import.meta.url), [root, prefix]);
     const report = parseMemoryReport(line);
     if (report.records !== records) throw new Error(`The replay of ${records} records met ${report.records}.`);
     const worst = Math.max(report.residentMiB, report.externalMiB);
