@@ -7,7 +7,7 @@ export default defineConfig({
       { test: { name: "house", include: ["test/*.test.ts"] } },
       {
         // What is published, as somebody else has it: packed and installed once, for all tests of the folder.
-        test: { name: "packed", include: ["test/packed/*.test.ts"], globalSetup: ["test/packed/consumer.ts"] },
+        test: { name: "packed", include: ["test/packed/*.test.ts"], globalSetup: ["test/packed/consumer.ts"], testTimeout: 60_000 },
       },
     ],
   },

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { existsSync } from "node:fs";
@@ -27,7 +27,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   try {
     const tarballs = await pack(join(directory, "tarballs"));
     await writeFile(join(directory, "package.json"), `${JSON.stringify(consumerManifest(tarballs), undefined, 2)}\n`);
-    await run("npm", ["install", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], directory);
+    const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+    await run("npm", ["install", "--prefer-offline", "--ignore-scripts", "--legacy-peer-deps", ...quiet], directory);
+    await linkTools(join(directory, "node_modules"));
     project.provide("consumer", { directory, tarballs });
     return remove;
   } catch (error) {
@@ -60,26 +62,22 @@ async function pack(destination: string): Promise<Record<string, string>> {
   return tarballs;
 }
 
-/**
- * Versions as somebody would write them, except that every `@holdfast/…`, also of each other, comes from the tarballs. The tools
- * that an example needs have the versions of the workspace.
- */
+/** A project that has every public package, and in which each `@holdfast/…`, also what one needs of another, is the tarball. */
 function consumerManifest(tarballs: Readonly<Record<string, string>>): object {
   const names = Object.keys(tarballs).sort();
-  const tools = ["@types/node", "vitest"];
   return {
     name: "consumer",
     private: true,
     type: "module",
     dependencies: Object.fromEntries(names.map((name) => [name, `file:${tarballs[name] ?? ""}`])),
-    devDependencies: Object.fromEntries(tools.map((name) => [name, installedVersion(name)])),
     overrides: Object.fromEntries(names.map((name) => [name, `$${name}`])),
   };
 }
 
-function installedVersion(name: string): string {
-  const { version } = readManifest(join("node_modules", name)) as { version?: string };
-  return version ?? "*";
+/** What such a project has anyway is that of the workspace: it is large, and not what is tested. */
+async function linkTools(modules: string): Promise<void> {
+  await mkdir(join(modules, "@types"), { recursive: true });
+  for (const tool of ["vitest", "@types/node"]) await symlink(await realpath(join(root, "node_modules", tool)), join(modules, tool), "dir");
 }
 
 /** The pnpm that runs this, the one on the path, or the one that the workspace names. */

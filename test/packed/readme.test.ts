@@ -6,12 +6,12 @@ import { packages, readText, root } from "../support/repository.js";
 import { run } from "./consumer.js";
 
 /**
- * Every block of TypeScript in a README that begins with an import is an example: compiled and run in the project that has the
- * tarballs installed, in an empty directory. What it says about its output is compared: the block behind the word "prints", or
- * the comments behind its calls of console.log, in order. One that calls the conformance suite is run by vitest.
+ * The first block of TypeScript in a README that begins with an import is its example: compiled and run in the project that has
+ * the tarballs installed, in an empty directory. What it says about its output is compared: the block behind the word "prints",
+ * or the comments behind or below its calls of console.log, in order. One that calls the conformance suite is run by vitest.
  */
 interface Example {
-  readonly title: string;
+  readonly readme: string;
   /** Its directory, from that of the project. */
   readonly place: string;
   readonly code: string;
@@ -21,20 +21,23 @@ interface Example {
 
 const { directory } = inject("consumer");
 const readmes = ["README.md", ...packages.map((it) => `${it.directory}/README.md`)].filter((path) => existsSync(join(root, path)));
-const examples = readmes.flatMap(examplesOf);
+const examples = readmes.map(exampleOf).filter((example) => example !== undefined);
 
-it.each(readmes)("%s has an example", (readme) => {
-  expect(examplesOf(readme).length).toBeGreaterThan(0);
+it("every README has one", () => {
+  expect(examples.map(({ readme }) => readme)).toEqual(readmes);
 });
 
-it("the example in the README of the repository is short", () => {
-  expect(examplesOf("README.md").map(({ code }) => code.trimEnd().split("\n").length)).toEqual([15]);
+it("that of the repository has 15 lines", () => {
+  expect(examples[0]?.code.trimEnd().split("\n")).toHaveLength(15);
 });
 
-it("the examples compile", async () => {
+it("all compile", async () => {
   for (const example of examples) {
     await mkdir(join(directory, example.place), { recursive: true });
     await writeFile(join(directory, example.place, fileName(example, "ts")), example.code);
+    for (const [name, code] of Object.entries(READERS_OWN)) {
+      if (example.code.includes(`"./${name}.js"`)) await writeFile(join(directory, example.place, `${name}.ts`), code);
+    }
   }
   const tsc = join(root, "node_modules/.bin/tsc");
   const options = ["--strict", "--module", "nodenext", "--target", "es2023", "--lib", "es2023,esnext.disposable", "--types", "node"];
@@ -42,28 +45,31 @@ it("the examples compile", async () => {
   expect(await run(tsc, [...options, "--skipLibCheck", ...files], directory)).toBe("");
 });
 
-describe("the example runs and prints what it says", () => {
-  it.each(examples)("$title", async (example) => {
+describe("runs and prints what it says", () => {
+  it.each(examples)("$readme", async (example) => {
     const printed = await runExample(example);
     if ("exactly" in example.prints) expect(printed).toBe(example.prints.exactly);
     else expect(printed.split("\n")).toEqual(inThisOrder(example.prints.inOrder));
   });
 });
 
-function examplesOf(readme: string): readonly Example[] {
-  const blocks = [...readText(readme).matchAll(/^```ts\n(import .*?)^```\n(?:\nprints[^\n]*\n\n```\w*\n(.*?)^```)?/gms)];
-  return blocks.map(([, code = "", output], index) => ({
-    title: blocks.length === 1 ? readme : `${readme}, ${index + 1}`,
-    place: join("examples", readme.replaceAll(/\W/g, "-"), String(index + 1)),
+function exampleOf(readme: string): Example | undefined {
+  const [, code, output] = /^```ts\n(import .*?)^```\n(?:\nprints[^\n]*\n\n```\w*\n(.*?)^```)?/ms.exec(readText(readme)) ?? [];
+  if (code === undefined) return undefined;
+  return {
+    readme,
+    place: join("examples", readme.replaceAll(/\W/g, "-")),
     code,
     prints: output === undefined ? { inOrder: promisedLines(code) } : { exactly: output },
     isSuite: /"vitest"|"@holdfast\/storage-conformance"/.test(code),
-  }));
+  };
 }
 
-/** `console.log(…); // these` */
+/** `console.log(…); // these`, or lines of comments directly below it. */
 function promisedLines(code: string): readonly string[] {
-  return [...code.matchAll(/console\.log\(.*\);? \/\/ (.*)$/gm)].map(([, line = ""]) => line);
+  return [...code.matchAll(/console\.log\(.*\);?(?: \/\/ (.*)|((?:\n\/\/ .*)*))$/gm)].flatMap(([, behind, below = ""]) =>
+    behind === undefined ? [...below.matchAll(/^\/\/ (.*)$/gm)].map(([, line = ""]) => line) : [behind],
+  );
 }
 
 function fileName({ isSuite }: Example, extension: "ts" | "js"): string {
@@ -76,6 +82,19 @@ function runExample(example: Example): Promise<string> {
   const vitest = join(directory, "node_modules/vitest/vitest.mjs");
   return run(process.execPath, [vitest, "run", "--root", place, fileName(example, "js")], place);
 }
+
+/** What an example imports of its reader's own code. */
+const READERS_OWN: Readonly<Record<string, string>> = {
+  "my-backend": `
+    import { memoryBackend, memoryDisk, type MemoryDisk, type StorageBackend } from "@holdfast/storage";
+    const disks = new Map<string, MemoryDisk>();
+    export function myBackend(root: string): Promise<StorageBackend> {
+      const disk = disks.get(root) ?? memoryDisk();
+      disks.set(root, disk);
+      return Promise.resolve(memoryBackend({ disk }));
+    }
+  `,
+};
 
 /** Matches a list that has these lines in this order, whatever stands between them. */
 function inThisOrder(lines: readonly string[]): unknown {
