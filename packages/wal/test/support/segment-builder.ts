@@ -26,7 +26,9 @@ export interface BuiltFrame {
   readonly end: number;
   readonly kind: FrameKind;
   readonly firstSeq: number;
+  readonly durableThrough: number;
   readonly records: readonly Uint8Array[];
+  readonly body: Uint8Array;
 }
 
 /** What a frame may state other than what a writer in synced mode would. */
@@ -134,7 +136,7 @@ export class SegmentBuilder {
     };
     encodeFrameHeader(this.#bytes, offset, header, this.check.mark, seed);
     this.#bytes.set(body, offset + FRAME_HEADER_BYTES);
-    const frame: BuiltFrame = { offset, end, kind, firstSeq, records };
+    const frame: BuiltFrame = { offset, end, kind, firstSeq, durableThrough: header.durableThrough, records, body };
     this.frames.push(frame);
     this.end = end;
     if (!this.relaxed) this.durableThrough = end;

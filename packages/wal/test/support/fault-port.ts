@@ -1,0 +1,200 @@
+import { basename } from "node:path";
+import type { FsFile, FsOpenOptions, FsPort } from "@holdfast/storage/ports";
+import { nodeFsPort } from "@holdfast/storage-fs";
+
+/** What a call of the port fails with, as one of Node's system errors. */
+export type Fault =
+  /** Nothing was done; `applied`: everything was done, and it failed all the same. Of a write: the bytes can be read, and are on disk only until {@link FaultPort.evict}. */
+  | { readonly code: string; readonly applied?: boolean }
+  /** A write of which only so many bytes were written. */
+  | { readonly written: number };
+
+/** A call of the port. */
+export interface PortCall {
+  readonly name: string;
+  /** Last component of the path. */
+  readonly file: string;
+  readonly bytes: number;
+  /** Counted from 1. */
+  readonly number: number;
+}
+
+/** What {@link faultPort} is made with. */
+export interface FaultPortOptions {
+  /** Default `"dsync"`. */
+  readonly appendMode?: "dsync" | "write-then-sync";
+  /** Keeps what unsynced and failed writes have overwritten, for {@link FaultPort.evict}. */
+  readonly evictable?: boolean;
+}
+
+/** The real file system, whose calls fail on demand, on a disk that is never waited for. */
+export interface FaultPort extends FsPort {
+  /** Decides about each call that changes something or opens a file. */
+  onCall: ((call: PortCall) => Fault | undefined) | undefined;
+  /** Calls that change something or open a file. */
+  readonly calls: readonly PortCall[];
+  readonly openFiles: number;
+  /** What the death of the process does: what is in flight ends, files are closed, locks are free, every later call fails. */
+  die(): Promise<void>;
+  /** Lets go of the cached pages of writes and syncs that failed: what was there before can be read again. */
+  evict(): Promise<void>;
+}
+
+/** The real port, as a fast one: nothing is waited for until it is on disk, since these tests end processes, not power. */
+export function faultPort(options: FaultPortOptions = {}): FaultPort {
+  const { appendMode = "dsync", evictable = false } = options;
+  const files = new Set<FsFile>();
+  const calls: PortCall[] = [];
+  const inFlight = new Set<Promise<unknown>>();
+  /** Overwritten by writes that no sync has confirmed, by path. */
+  const unsynced = new Map<string, Overwritten[]>();
+  /** Overwritten by writes that were reported as failed. */
+  const failed: Overwritten[] = [];
+  let dead = false;
+
+  async function run<T>(name: string, path: string, action: () => Promise<T>, how: { bytes?: number; short?: (bytes: number) => Promise<T>; onFailed?: () => void } = {}): Promise<T> {
+    if (dead) throw systemError("EIO", "the process has died");
+    const call: PortCall = { name, file: basename(path), bytes: how.bytes ?? 0, number: calls.length + 1 };
+    calls.push(call);
+    const fault = port.onCall?.(call);
+    if (fault === undefined) return track(action());
+    if ("written" in fault) return track(how.short === undefined ? action() : how.short(Math.min(fault.written, call.bytes)));
+    if (fault.applied === true) await track(action());
+    how.onFailed?.();
+    throw systemError(fault.code, `injected into ${name}`);
+  }
+
+  function track<T>(done: Promise<T>): Promise<T> {
+    inFlight.add(done);
+    const ended = (): void => {
+      inFlight.delete(done);
+    };
+    done.then(ended, ended);
+    return done;
+  }
+
+  function plain<T>(action: () => Promise<T>): Promise<T> {
+    return dead ? Promise.reject(systemError("EIO", "the process has died")) : track(action());
+  }
+
+  async function wrap(path: string, open: FsOpenOptions): Promise<FsFile> {
+    const { dsync, ...rest } = open;
+    const file = await nodeFsPort.open(path, rest);
+    files.add(file);
+    const write = async (bytes: Uint8Array, position: number): Promise<number> => {
+      if (evictable && dsync !== true) {
+        const overwritten = await overwrittenBy(file, path, position, bytes.length);
+        unsynced.set(path, [...(unsynced.get(path) ?? []), overwritten]);
+      }
+      return file.write(bytes, position);
+    };
+    const sync = (name: string): Promise<void> =>
+      run(
+        name,
+        path,
+        () => {
+          unsynced.delete(path);
+          return Promise.resolve();
+        },
+        {
+          onFailed: () => {
+            failed.push(...(unsynced.get(path) ?? []));
+            unsynced.delete(path);
+          },
+        },
+      );
+    return {
+      read: (buffer, offset, length, position) => plain(() => file.read(buffer, offset, length, position)),
+      async write(bytes, position) {
+        const before = evictable && dsync === true ? await overwrittenBy(file, path, position, bytes.length) : undefined;
+        return run("write", path, () => write(bytes, position), {
+          bytes: bytes.length,
+          short: (written) => write(bytes.subarray(0, written), position),
+          onFailed: () => {
+            if (before !== undefined) failed.push(before);
+          },
+        });
+      },
+      sync: () => sync("sync"),
+      datasync: () => sync("datasync"),
+      truncate: (size) => run("truncate", path, () => file.truncate(size)),
+      stat: () => plain(() => file.stat()),
+      tryLock: () => run("tryLock", path, () => file.tryLock()),
+      unlock: () => run("unlock", path, () => file.unlock()),
+      close: () =>
+        plain(() => {
+          files.delete(file);
+          return file.close();
+        }),
+    };
+  }
+
+  const port: FaultPort = {
+    name: "fault",
+    onCall: undefined,
+    calls,
+    get openFiles() {
+      return files.size;
+    },
+    appendMode: () => appendMode,
+    open: (path, open) => run(`open ${open.mode}`, path, () => wrap(path, open)),
+    mkdir: (path, permissions) => run("mkdir", path, () => nodeFsPort.mkdir(path, permissions)),
+    readdir: (path) => plain(() => nodeFsPort.readdir(path)),
+    lstat: (path) => plain(() => nodeFsPort.lstat(path)),
+    link: (from, to) => run("link", to, () => nodeFsPort.link(from, to)),
+    rename: (from, to) => run("rename", to, () => nodeFsPort.rename(from, to)),
+    unlink: (path) => run("unlink", path, () => nodeFsPort.unlink(path)),
+    realpath: (path) => plain(() => nodeFsPort.realpath(path)),
+    syncDirectory: (path) => run("syncDirectory", path, () => Promise.resolve()),
+    fileSystem: () => Promise.resolve({ type: "ext4", localLocks: true, copyOnWrite: false }),
+    async die() {
+      dead = true;
+      while (inFlight.size > 0) await Promise.allSettled([...inFlight]);
+      for (const file of files) await file.close();
+      files.clear();
+    },
+    async evict() {
+      for (const it of failed.splice(0).reverse()) await restore(it);
+    },
+  };
+  return port;
+}
+
+/** What a write overwrote: `bytes` at `position`, as many as the file had. */
+interface Overwritten {
+  readonly path: string;
+  readonly position: number;
+  readonly length: number;
+  readonly bytes: Uint8Array;
+}
+
+async function overwrittenBy(file: FsFile, path: string, position: number, length: number): Promise<Overwritten> {
+  const bytes = new Uint8Array(length);
+  const count = await file.read(bytes, 0, length, position);
+  return { path, position, length, bytes: bytes.subarray(0, count) };
+}
+
+async function restore({ path, position, length, bytes }: Overwritten): Promise<void> {
+  let file: FsFile;
+  try {
+    file = await nodeFsPort.open(path, { mode: "write" });
+  } catch (error) {
+    // Removed since, as what nobody needs is.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
+    throw error;
+  }
+  try {
+    // Where there was nothing, zeros are read, as far as the file has a size.
+    const before = new Uint8Array(length);
+    before.set(bytes);
+    const { size } = await file.stat();
+    const inside = before.subarray(0, Math.max(0, size - position));
+    if (inside.length > 0) await file.write(inside, position);
+  } finally {
+    await file.close();
+  }
+}
+
+function systemError(code: string, message: string): Error {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
+}

@@ -1,0 +1,80 @@
+import { StorageError, type AppendFile, type AppendableStorage, type StorageBackend } from "@holdfast/storage";
+
+/** A backend whose appends wait at a gate, and fail on demand. */
+export interface GatedBackend {
+  readonly backend: StorageBackend;
+  /** Lets everything through, what waits included. */
+  open(): void;
+  /** Appends wait from now on. */
+  close(): void;
+  /** No file can be made: STORAGE_FULL, `not_applied`. */
+  full: boolean;
+  /** Appends and syncs fail: STORAGE_WRITE_FAILED, `unknown`. Nothing is written. */
+  failing: boolean;
+}
+
+/** Puts a gate in front of the appends of a backend. It is closed. */
+export function gatedBackend(inner: StorageBackend): GatedBackend {
+  const appendable = inner.appendable;
+  if (appendable === undefined) throw new Error("cannot append");
+  let waiting: (() => void)[] = [];
+  let isOpen = false;
+  const pass = async (): Promise<void> => {
+    if (!isOpen) await new Promise<void>((resolve) => waiting.push(resolve));
+  };
+  const failIfAsked = (operation: string, key: string): void => {
+    if (gated.failing) throw new StorageError("STORAGE_WRITE_FAILED", "injected", { operation, key, outcome: "unknown" });
+  };
+  const wrap = (file: AppendFile): AppendFile => ({
+    key: file.key,
+    get size() {
+      return file.size;
+    },
+    async append(bytes, options) {
+      await pass();
+      failIfAsked("append", file.key);
+      await file.append(bytes, options);
+    },
+    async sync() {
+      await pass();
+      failIfAsked("sync", file.key);
+      await file.sync();
+    },
+    truncate: (size) => file.truncate(size),
+    close: () => file.close(),
+    [Symbol.asyncDispose]: () => file.close(),
+  });
+  const storage: AppendableStorage = {
+    lock: (prefix, options) => appendable.lock(prefix, options),
+    async open(key, options) {
+      if (gated.full) throw new StorageError("STORAGE_FULL", "injected", { operation: "open", key, outcome: "not_applied", retryable: true });
+      return wrap(await appendable.open(key, options));
+    },
+  };
+  const gated: GatedBackend = {
+    backend: {
+      name: inner.name,
+      appendable: storage,
+      read: (key, options) => inner.read(key, options),
+      stream: (key, options) => inner.stream(key, options),
+      stat: (key, options) => inner.stat(key, options),
+      create: (key, body, options) => inner.create(key, body, options),
+      replace: (key, body, options) => inner.replace(key, body, options),
+      list: (prefix, options) => inner.list(prefix, options),
+      remove: (keys, options) => inner.remove(keys, options),
+      close: () => inner.close(),
+      [Symbol.asyncDispose]: () => inner.close(),
+    },
+    open() {
+      isOpen = true;
+      for (const resolve of waiting) resolve();
+      waiting = [];
+    },
+    close() {
+      isOpen = false;
+    },
+    full: false,
+    failing: false,
+  };
+  return gated;
+}
