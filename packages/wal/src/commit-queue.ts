@@ -67,7 +67,9 @@ export class CommitQueue {
     if (this.#mustWait(size)) {
       const records = this.#pool.take();
       records.add(record);
-      return this.#wait(records, options).then((range) => range.first);
+      return new Promise((resolve, reject) => {
+        this.#wait(records, options, (range) => { resolve(range.first); }, reject);
+      });
     }
     const conflict = this.#conflict(options);
     if (conflict !== undefined) return Promise.reject(conflict);
@@ -104,7 +106,10 @@ export class CommitQueue {
     const size = target.end - from.end;
     if (this.#mustWait(size)) {
       if (target === joins) [target] = this.#moveOut(joins, from);
-      return this.#wait(target, options);
+      const records = target;
+      return new Promise((resolve, reject) => {
+        this.#wait(records, options, resolve, reject);
+      });
     }
     const conflict = this.#conflict(options);
     if (conflict !== undefined) {
@@ -120,7 +125,9 @@ export class CommitQueue {
 
   /** Resolves when all appends that wait now have joined a commit and that is as durable as `options` asks for. */
   afterWaiting(options: AppendOptions): Promise<unknown> {
-    return this.#wait(this.#pool.take(), options);
+    return new Promise((resolve, reject) => {
+      this.#wait(this.#pool.take(), options, resolve, reject);
+    });
   }
 
   /** Lets somebody wait for the newest commit. Answers `false` if there is none. */
@@ -180,7 +187,10 @@ export class CommitQueue {
       next.stopListening();
       const conflict = this.#conflict(next.options);
       const count = records.recordCount;
-      if (conflict !== undefined) {
+      if (next.options?.signal?.aborted === true) {
+        // One signal for several appends: abandoning the first made room for this one before its own turn came.
+        next.reject(next.options.signal.reason as Error);
+      } else if (conflict !== undefined) {
         next.reject(conflict);
       } else if (count === 0) {
         next.resolve({ first: this.#nextSeq, last: this.#nextSeq - 1 });
@@ -235,25 +245,23 @@ export class CommitQueue {
     return this.#waiting.length > 0 || (this.#pendingBytes > 0 && this.#pendingBytes + size > this.#limits.maxPendingBytes);
   }
 
-  #wait(records: CommitBuffer, options: AppendOptions | undefined): Promise<SeqRange> {
-    return new Promise((resolve, reject) => {
-      const signal = options?.signal;
-      const abandon = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-        this.#pool.give(records);
-        reject(signal?.reason as Error);
-        this.admit();
-      };
-      const waiting: WaitingAppend = {
-        records,
-        options,
-        resolve,
-        reject,
-        stopListening: () => signal?.removeEventListener("abort", abandon),
-      };
-      signal?.addEventListener("abort", abandon, { once: true });
-      this.#waiting.push(waiting);
-    });
+  #wait(records: CommitBuffer, options: AppendOptions | undefined, resolve: (range: SeqRange) => void, reject: (error: unknown) => void): void {
+    const signal = options?.signal;
+    const abandon = (): void => {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+      this.#pool.give(records);
+      reject(signal?.reason);
+      this.admit();
+    };
+    const waiting: WaitingAppend = {
+      records,
+      options,
+      resolve,
+      reject,
+      stopListening: () => signal?.removeEventListener("abort", abandon),
+    };
+    signal?.addEventListener("abort", abandon, { once: true });
+    this.#waiting.push(waiting);
   }
 
   #conflict(options: AppendOptions | undefined): WalError | undefined {

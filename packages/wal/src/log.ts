@@ -125,7 +125,7 @@ class DurableLog<T> implements Log<T> {
   }
 
   append(value: T, options?: AppendOptions): Promise<number> {
-    const refusal = this.#refusal("append", options);
+    const refusal = this.#refusal("append") ?? this.#appendRefusal("append", options);
     if (refusal !== undefined) return Promise.reject(refusal);
     const record = this.#encode(value, 0);
     if (record instanceof WalError) return Promise.reject(record);
@@ -133,7 +133,7 @@ class DurableLog<T> implements Log<T> {
   }
 
   appendBatch(values: readonly T[], options?: AppendOptions): Promise<SeqRange> {
-    const refusal = this.#refusal("appendBatch", options);
+    const refusal = this.#refusal("appendBatch") ?? this.#appendRefusal("appendBatch", options);
     if (refusal !== undefined) return Promise.reject(refusal);
     if (values.length === 0) {
       return Promise.reject(new WalError("WAL_INVALID_ARGUMENT", "a batch has at least one record", { operation: "appendBatch", outcome: "not_applied" }));
@@ -164,7 +164,7 @@ class DurableLog<T> implements Log<T> {
   }
 
   trim(seq: number): Promise<void> {
-    const refusal = this.#refusal("trim", undefined) ?? checkSeq("trim", "seq", seq);
+    const refusal = this.#refusal("trim") ?? checkSeq("trim", "seq", seq);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.#control(async () => {
       if (this.#isRelaxed) await this.#syncWriter();
@@ -177,10 +177,13 @@ class DurableLog<T> implements Log<T> {
   }
 
   sync(): Promise<void> {
-    const refusal = this.#refusal("sync", undefined);
-    if (refusal !== undefined) return Promise.reject(refusal);
+    const refusal = this.#refusal("sync");
+    return refusal === undefined ? this.#sync() : Promise.reject(refusal);
+  }
+
+  #sync(): Promise<void> {
     // Appends that wait stand before this call: an empty one takes its place behind them.
-    if (this.#queue.waitingAppends > 0) return this.#queue.afterWaiting({ durability: "synced" }).then(() => this.sync());
+    if (this.#queue.waitingAppends > 0) return this.#queue.afterWaiting({ durability: "synced" }).then(() => this.#sync());
     if (this.#durableSeq >= this.nextSeq - 1) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const done = (): void => {
@@ -235,9 +238,13 @@ class DurableLog<T> implements Log<T> {
       this.#run(control);
       return;
     }
+    // Before the next commit: where appends keep coming there is always one.
+    if (this.#unsynced.length > 0) {
+      this.#run({ run: () => this.#syncWriter(), resolve: () => undefined, reject: () => undefined });
+      return;
+    }
     const commit = this.#queue.take();
     if (commit !== undefined) this.#write(commit);
-    else if (this.#unsynced.length > 0) this.#run({ run: () => this.#syncWriter(), resolve: () => undefined, reject: () => undefined });
   }
 
   #write(commit: CommitBuffer): void {
@@ -409,7 +416,7 @@ class DurableLog<T> implements Log<T> {
     if (this.#failure !== undefined && this.#durableSeq < this.#writtenSeq) throw this.#failure;
   }
 
-  #refusal(operation: string, options: AppendOptions | undefined): Error | undefined {
+  #refusal(operation: string): WalError | undefined {
     if (this.#closing !== undefined) return new WalError("WAL_CLOSED", "the log is closed", { operation, outcome: "not_applied" });
     const failure = this.#failure;
     if (failure !== undefined) {
@@ -417,6 +424,10 @@ class DurableLog<T> implements Log<T> {
       const message = "an earlier write of the log failed; close it and open it again";
       return new WalError("WAL_POISONED", message, { operation, outcome: "not_applied", firstSeq, lastSeq, cause: failure });
     }
+    return undefined;
+  }
+
+  #appendRefusal(operation: string, options: AppendOptions | undefined): Error | undefined {
     if (options?.signal?.aborted === true) return options.signal.reason as Error;
     if (this.nextSeq > Number.MAX_SAFE_INTEGER - MAX_RECORDS_PER_COMMIT) {
       return new WalError("WAL_FULL", "the sequence numbers are used up", { operation, outcome: "not_applied" });

@@ -29,6 +29,7 @@ export function readBatches<T>(log: ReadableLog, codec: Codec<T>, range: Omit<Re
 export async function getRecord<T>(log: ReadableLog, codec: Codec<T>, seq: number, signal: AbortSignal | undefined): Promise<LogRecord<T> | undefined> {
   const problem = checkSeq("get", "seq", seq) ?? log.refusal();
   if (problem !== undefined) throw problem;
+  signal?.throwIfAborted();
   if (seq > (await log.lastSeq())) return undefined;
   const records = new RecordIterator(log, codec, { from: seq, to: seq, signal }, undefined);
   const result = await records.next();
@@ -77,7 +78,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
 
   next(): Promise<IteratorResult<LogRecord<T>>> {
     // A call before the one before was answered waits for its turn.
-    if (this.#turn !== undefined) return this.#take(this.#turn.then(this.#step, this.#step));
+    if (this.#turn !== undefined) return this.#take(this.#turn.then(this.#load, this.#load));
     try {
       const record = this.#next();
       if (record !== undefined) return Promise.resolve({ done: false, value: record });
@@ -93,11 +94,6 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  readonly #step = (): Promise<IteratorResult<LogRecord<T>>> => {
-    const record = this.#next();
-    return record === undefined ? this.#load() : Promise.resolve({ done: false, value: record });
-  };
-
   #take(answer: Promise<IteratorResult<LogRecord<T>>>): Promise<IteratorResult<LogRecord<T>>> {
     const answered = (): void => {
       if (this.#turn === answer) this.#turn = undefined;
@@ -107,9 +103,11 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
     return answer;
   }
 
-  async #load(): Promise<IteratorResult<LogRecord<T>>> {
+  readonly #load = async (): Promise<IteratorResult<LogRecord<T>>> => {
     try {
       if (this.#problem !== undefined) throw this.#problem;
+      const record = this.#next();
+      if (record !== undefined) return { done: false, value: record };
       while (!this.#ended && this.#left > 0) {
         this.#range.signal?.throwIfAborted();
         const commit = this.#chunk[this.#chunkAt++];
@@ -131,7 +129,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
       this.#finish();
       throw error;
     }
-  }
+  };
 
   async #start(): Promise<CommitCursor | undefined> {
     const last = await this.#log.lastSeq();
