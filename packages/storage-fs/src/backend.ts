@@ -414,7 +414,7 @@ class DirectoryBackend implements FsBackend {
   ): Promise<void> {
     if (!(await this.#directories.enter(directory))) return;
     for (const key of keys) {
-      signal?.throwIfAborted();
+      if (signal?.aborted === true) break;
       const path = this.#directories.path(key);
       try {
         const stat = await absentIsUndefined(this.#parts.port.lstat(path));
@@ -427,6 +427,7 @@ class DirectoryBackend implements FsBackend {
     }
     // Also for what was absent: another handle may have removed it and not have got here.
     await this.#directories.publish(directory);
+    signal?.throwIfAborted();
   }
 
   #lock(prefix: StoragePrefix, options?: CallOptions): Promise<StorageLock> {
@@ -437,7 +438,7 @@ class DirectoryBackend implements FsBackend {
       await this.#refuseForeignLocks(directory, failure);
       const lock = await this.#inDirectory(directory, () =>
         takeLock(
-          this.#directories.path(failure.key),
+          this.#directories.path(`${directory}${LOCK_NAME}`),
           {
             port: this.#parts.port,
             clock: this.#parts.clock,
@@ -516,8 +517,10 @@ class DirectoryBackend implements FsBackend {
     try {
       const stat = await file.stat();
       refuseOtherThanFile(stat, failure);
-      // What is found becomes durable before anything is put behind it: a later synced write pins only its own bytes.
+      // What is found becomes durable before anything is put behind it, its name included: whoever made it may have died before
+      // that, and a later synced write pins only its own bytes.
       await slots.run(() => file.datasync());
+      await this.#directories.publish(directory);
       return { file, size: stat.size, fileSystem };
     } catch (error) {
       await closeAfterWriting(file);

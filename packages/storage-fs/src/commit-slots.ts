@@ -1,7 +1,7 @@
 import type { FsPort } from "@holdfast/storage/ports";
 
 /** How many flushes run at a time. libuv has four threads by default: two stay free for everything else in the process. */
-export const COMMIT_SLOTS = 2;
+const COMMIT_SLOTS = 2;
 
 /** How many commits may pass a background flush that waits. */
 const PATIENCE = 16;

@@ -48,11 +48,6 @@ export async function* walk(
   }
 }
 
-/** Whether a name can be the last segment of a key. */
-export function isLeaf(name: string): boolean {
-  return LEAF.test(name);
-}
-
 const DIRECTORY = /^[a-z0-9_-]+$/;
 const LEAF = /^[a-z0-9_-]+(?:\.[a-z0-9]+)+$/;
 const MAX_KEY_BYTES = 900;
@@ -69,7 +64,7 @@ function namesOf(
   const names: string[] = [];
   for (const { name, kind } of entries) {
     const isDirectory = DIRECTORY.test(name);
-    if (!isDirectory && !isLeaf(name)) continue;
+    if (!isDirectory && !LEAF.test(name)) continue;
     const full = `${directory}${name}`;
     if (kind === "symlink" || kind === "other") {
       const what = kind === "symlink" ? "a symbolic link" : "no plain file";

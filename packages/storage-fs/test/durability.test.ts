@@ -258,6 +258,20 @@ describe("remove", () => {
   });
 });
 
+test("a remove that is aborted makes durable what it has removed by then", async () => {
+  const { port, backend } = await open();
+  await backend.create(KEY, BYTES);
+  await backend.create(OTHER, BYTES);
+  port.forget();
+  const controller = new AbortController();
+  const abort = async (): Promise<void> => {
+    controller.abort("stop");
+  };
+  port.inject(/^unlink a\/b\/x/, { first: abort });
+  await expect(backend.remove([KEY, OTHER], { signal: controller.signal })).rejects.toBe("stop");
+  expect(durable(port)).toEqual(["unlink a/b/x.bin", "syncDirectory a/b"]);
+});
+
 describe("reading", () => {
   const reads: Readonly<Record<string, (backend: FsBackend) => Promise<unknown>>> = {
     read: (backend) => backend.read(KEY),
