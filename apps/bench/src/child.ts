@@ -69,7 +69,7 @@ export async function lastReport(file: URL, args: readonly string[], options: Ch
   return last;
 }
 
-/** Kills every child process that is still there. For the moment this program is told to end. */
+/** Kills every child process that is still there: when this program is told to end, or what started it has failed. */
 export function killChildren(): void {
   for (const child of alive) child.kill("SIGKILL");
 }

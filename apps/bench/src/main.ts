@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { killChildren } from "./child.js";
 import { describeEnvironment } from "./environment.js";
 import { htmlReport } from "./html.js";
 import { parseOptions, type Options } from "./options.js";
@@ -50,6 +51,7 @@ async function main(): Promise<number> {
     await publish(report, options);
     return failures(report).length === 0 ? 0 : 1;
   } finally {
+    killChildren();
     scratch.remove();
   }
 }
@@ -82,6 +84,7 @@ async function measure(families: readonly RowFamily[], base: Omit<BenchContext, 
     try {
       rows.push(...(await family.run({ ...base, outOfTime: () => base.size === "quick" && performance.now() > now + share })));
     } catch (error) {
+      killChildren();
       rows.push({ id, work, missing: error instanceof Error ? (error.stack ?? error.message) : String(error), failed: true });
     }
   }

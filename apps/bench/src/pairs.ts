@@ -1,9 +1,9 @@
 import { spread, type Spread } from "./statistics.js";
 
-/** Somebody whose work is measured. `run` does the work once and answers one figure, for example records per second. */
+/** Somebody whose work is measured. `run` does the work once and answers one figure, for example records per second; round 0 warms up. */
 export interface Contestant {
   readonly name: string;
-  run(): Promise<number>;
+  run(round: number): Promise<number>;
 }
 
 /** How often, and what happens between. */
@@ -31,7 +31,7 @@ export async function inRounds(
   for (let round = 0; round <= options.rounds; round += 1) {
     for (const contestant of rotated(contestants, round)) {
       await options.onRun(round, contestant.name);
-      const figure = await contestant.run();
+      const figure = await contestant.run(round);
       if (round > 0) figures.get(contestant.name)?.push(figure);
     }
     if (round > 0 && options.outOfTime()) break;
