@@ -52,7 +52,7 @@ export interface Control {
   readonly bounds: Partial<Bounds>;
 }
 
-export const defaultBounds: Bounds = {
+const defaultBounds: Bounds = {
   appends: 2,
   processCrashes: 1,
   powerLosses: 1,
