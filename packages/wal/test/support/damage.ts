@@ -85,5 +85,7 @@ function contentOf(segments: readonly Content[], candidateFloor?: Floor): Expect
 function floorOf(segments: readonly Content[], candidateFloor?: Floor): Floor {
   const head = segments.at(-1)!;
   const trims = head.frames.filter((it) => it.kind === FrameKind.trim).map((it) => decodeTrimBody(it.body, 0, it.firstSeq, head.header.number)!);
-  return [head.begin.floor, ...trims, ...(candidateFloor === undefined ? [] : [candidateFloor])].reduce((one, other) => (other.seq > one.seq ? other : one));
+  return [head.begin.floor, ...trims, ...(candidateFloor === undefined ? [] : [candidateFloor])].reduce((one, other) =>
+    other.seq > one.seq || (other.seq === one.seq && other.number > one.number) ? other : one,
+  );
 }

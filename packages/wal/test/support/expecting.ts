@@ -67,3 +67,11 @@ export async function turns(count = 20): Promise<void> {
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** Waits until everything that was begun is done: no call of the file system is on its way, and none follows. */
+export async function settled(): Promise<void> {
+  for (let quiet = 0; quiet < 10; ) {
+    await turns(1);
+    quiet = process.getActiveResourcesInfo().some((it) => it.startsWith("FSReq")) ? 0 : quiet + 1;
+  }
+}

@@ -13,6 +13,23 @@ export interface GatedBackend {
   failing: boolean;
 }
 
+/** A backend that hands every call on, to be copied with something else in place of some of them. */
+export function delegate(inner: StorageBackend): StorageBackend {
+  return {
+    name: inner.name,
+    appendable: inner.appendable,
+    read: (key, options) => inner.read(key, options),
+    stream: (key, options) => inner.stream(key, options),
+    stat: (key, options) => inner.stat(key, options),
+    create: (key, body, options) => inner.create(key, body, options),
+    replace: (key, body, options) => inner.replace(key, body, options),
+    list: (prefix, options) => inner.list(prefix, options),
+    remove: (keys, options) => inner.remove(keys, options),
+    close: () => inner.close(),
+    [Symbol.asyncDispose]: () => inner.close(),
+  };
+}
+
 /** Puts a gate in front of the appends of a backend. It is closed. */
 export function gatedBackend(inner: StorageBackend): GatedBackend {
   const appendable = inner.appendable;
@@ -52,19 +69,7 @@ export function gatedBackend(inner: StorageBackend): GatedBackend {
     },
   };
   const gated: GatedBackend = {
-    backend: {
-      name: inner.name,
-      appendable: storage,
-      read: (key, options) => inner.read(key, options),
-      stream: (key, options) => inner.stream(key, options),
-      stat: (key, options) => inner.stat(key, options),
-      create: (key, body, options) => inner.create(key, body, options),
-      replace: (key, body, options) => inner.replace(key, body, options),
-      list: (prefix, options) => inner.list(prefix, options),
-      remove: (keys, options) => inner.remove(keys, options),
-      close: () => inner.close(),
-      [Symbol.asyncDispose]: () => inner.close(),
-    },
+    backend: { ...delegate(inner), appendable: storage },
     open() {
       isOpen = true;
       for (const resolve of waiting) resolve();
