@@ -120,7 +120,10 @@ export async function listSegments(storage: StorageBackend, prefix: StoragePrefi
     }
     if (numbers.length === 0 && foreign === undefined) {
       // A log has its directory for itself: whoever names another one by mistake is told before anything is written.
-      for await (const { key } of storage.list(prefix, { limit: 2, signal })) if (!isReserveKey(prefix, key)) foreign ??= key;
+      for await (const { key } of storage.list(prefix, { limit: 2, signal })) {
+        // A reader may see the log's first segment here, made since it looked for segments.
+        if (!isReserveKey(prefix, key) && parseSegmentKey(prefix, key) === undefined) foreign ??= key;
+      }
     }
   } catch (error) {
     throw readFailed(error, prefix);
@@ -142,6 +145,11 @@ export function readFailed(error: unknown, key: string): unknown {
     retryable: true,
     cause: error,
   });
+}
+
+/** Whether a segment became shorter while it was read: its writer closed it meanwhile, and cut off what was prepared. */
+export function isShrinking(error: unknown): error is WalError {
+  return error instanceof WalError && error.code === "WAL_READ_FAILED" && error.cause === undefined;
 }
 
 /** Feeds a plan and its scans with what is in the storage. */

@@ -25,14 +25,19 @@ async function* follow<T>(log: ReadableLog, codec: Codec<T>, options: FollowOpti
   signal?.addEventListener("abort", alarm.ring);
   try {
     let next = options.from ?? log.firstSeq();
+    let isDefault = options.from === undefined;
     while (!aborted()) {
       const ended = signals.ended();
       const last = await log.lastSeq();
-      if (next < log.firstSeq()) throw trimmed("follow", next, log.firstSeq());
+      const first = log.firstSeq();
+      // Until it has been given a record it may begin anywhere: a log that another process makes may start at any number.
+      if (isDefault) next = Math.max(next, first);
+      if (next < first) throw trimmed("follow", next, first);
       if (next <= last) {
         const records = new RecordIterator(log, codec, { from: next, to: last, signal }, undefined);
         for await (const record of records) {
           next = record.seq + 1;
+          isDefault = false;
           yield record;
           if (aborted()) return;
         }

@@ -1,12 +1,13 @@
 import { storagePrefix, systemClock, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
 import { bytesCodec } from "./codec.js";
 import { WalError } from "./errors.js";
-import { listSegments, planError, PlanReader, readableSegment } from "./file-recovery.js";
+import { isShrinking, listSegments, planError, PlanReader, readableSegment } from "./file-recovery.js";
 import { followRecords } from "./follow.js";
 import { HeadSegment } from "./head-segment.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
 import type { RecoveredPlan, RecoveryPlan } from "./format/plan.js";
 import { readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
+import { Successors } from "./successors.js";
 import type { Codec, FollowOptions, LogBatch, LogReader, LogReaderOptions, LogRecord, ReadRange } from "./types.js";
 
 /**
@@ -111,6 +112,7 @@ class FileLogReader<T> implements LogReader<T> {
 class LogFiles implements SegmentHistory {
   readonly storage: StorageBackend;
   readonly #prefix: StoragePrefix;
+  readonly #successors: Successors;
   #segments: readonly ReadableSegment[] = [];
   #head: HeadSegment | undefined;
   #numbers = "";
@@ -120,6 +122,7 @@ class LogFiles implements SegmentHistory {
   constructor(storage: StorageBackend, prefix: StoragePrefix) {
     this.storage = storage;
     this.#prefix = prefix;
+    this.#successors = new Successors(storage, prefix);
   }
 
   segments(): readonly ReadableSegment[] {
@@ -144,9 +147,10 @@ class LogFiles implements SegmentHistory {
   async #look(): Promise<void> {
     const numbers = await listSegments(this.storage, this.#prefix, undefined);
     const names = numbers.join();
-    // While no file comes or goes, only what was appended to the newest segment of the history has to be read.
-    if (names === this.#numbers && this.#head !== undefined && (await this.#head.extend())) {
-      this.#floorSeq = Math.max(this.#floorSeq, this.#head.floorSeq);
+    const head = this.#head;
+    // While no file comes or goes or becomes the head, only what was appended to the head has to be read.
+    if (names === this.#numbers && head !== undefined && !(await this.#successors.overtake(head, numbers)) && (await head.extend())) {
+      this.#floorSeq = Math.max(this.#floorSeq, head.floorSeq);
       return;
     }
     const plan = await this.#plan(numbers);
@@ -184,8 +188,7 @@ class LogFiles implements SegmentHistory {
       const plan = await new PlanReader(this.storage, this.#prefix, undefined).plan(numbers);
       return plan.kind === "error" ? planError(plan, this.#prefix) : plan;
     } catch (error) {
-      // A segment that became shorter while it was read: its writer closed it.
-      if (error instanceof WalError && error.code === "WAL_READ_FAILED" && error.cause === undefined) return error;
+      if (isShrinking(error)) return error;
       throw error;
     }
   }

@@ -98,7 +98,10 @@ class ForwardCursor implements CommitCursor {
     this.#ahead = undefined;
     let bytes = await (ahead?.segment === segment && ahead.offset === offset ? ahead.bytes : this.#read(segment, offset, limit));
     for (let again = false; ; again = true) {
-      if (bytes === undefined) throw await this.#gone(segment);
+      if (bytes === undefined) {
+        await this.#leave(segment);
+        return [];
+      }
       const found = this.#parse(segment, bytes, offset, limit);
       if (found.commits.length > 0 || found.next > offset) {
         this.#offset = found.next;
@@ -132,10 +135,14 @@ class ForwardCursor implements CommitCursor {
     return this.#history.storage.read(segment.key, { range, signal: this.#range.signal });
   }
 
-  async #gone(segment: ReadableSegment): Promise<WalError> {
+  /** The file has gone: it was trimmed, or another one has taken its place, or it is missing. */
+  async #leave(segment: ReadableSegment): Promise<void> {
     await this.#history.refresh();
     const firstSeq = this.#history.firstSeq();
-    return this.#seq < firstSeq ? trimmed("read", this.#seq, firstSeq) : segmentMissing(segment.key);
+    if (this.#seq < firstSeq) throw trimmed("read", this.#seq, firstSeq);
+    const segments = this.#history.segments();
+    if (segments[findSegment(segments, this.#seq)]?.number === segment.number) throw segmentMissing(segment.key);
+    this.#segment = undefined;
   }
 
   /** The commits in a window that hold records of the range, and where the walk ended. */

@@ -1,11 +1,11 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { storagePrefix, systemRandom, type StorageBackend, type StorageEntry } from "@holdfast/storage";
+import { systemRandom, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openLog, type Codec, type Log, type LogOptions } from "../src/index.js";
 import { directoryPlace, memoryPlace, stores, type Place } from "./support/backends.js";
 import { all, bytesOf, holdfastError, payload, show, texts, turns, walError } from "./support/expecting.js";
 import { faultPort } from "./support/fault-port.js";
-import { gatedBackend } from "./support/gated-backend.js";
+import { delegate, gatedBackend } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 const MIB = 1024 * 1024;
@@ -512,7 +512,7 @@ describe("limits", () => {
   });
 
   test("a storage that cannot append is refused", async () => {
-    const storage: StorageBackend = Object.assign(Object.create(await memoryPlace().open()) as StorageBackend, { appendable: undefined });
+    const storage: StorageBackend = { ...delegate(await memoryPlace().open()), appendable: undefined };
     await walError(openLog({ storage, prefix: "orders" }), "WAL_INVALID_ARGUMENT");
   });
 });
@@ -660,13 +660,13 @@ describe("signals", () => {
     await expect(openAt(place, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
     const controller = new AbortController();
     const storage = await place.open();
-    const slow: StorageBackend = Object.assign(Object.create(storage) as StorageBackend, {
-      async *list(): AsyncGenerator<StorageEntry> {
+    const slow: StorageBackend = {
+      ...delegate(storage),
+      list(prefix, options) {
         controller.abort(reason);
-        controller.signal.throwIfAborted();
-        yield* storage.list(storagePrefix(""));
+        return storage.list(prefix, options);
       },
-    });
+    };
     await expect(openLog({ storage: slow, prefix: "orders", signal: controller.signal })).rejects.toBe(reason);
     await (await openAt(place)).close();
   });

@@ -1,0 +1,206 @@
+import { getEventListeners } from "node:events";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { json, openLog, type Log, type LogOptions } from "../src/index.js";
+import { memoryPlace, stores, type Place } from "./support/backends.js";
+import { all, bytesOf, payload, show, turns, until } from "./support/expecting.js";
+import { Follower } from "./support/follower.js";
+import { gatedBackend } from "./support/gated-backend.js";
+import { ManualClock } from "./support/manual-clock.js";
+
+async function openAt(place: Place, options: Partial<LogOptions> = {}): Promise<Log> {
+  return openLog({ storage: await place.open(), prefix: "orders", ...options, codec: undefined });
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+describe.each(stores)("following a log in $name", (store) => {
+  test("gives what is there and what comes, each record once, in order", async () => {
+    const log = await openAt(await store.make(), { segmentBytes: 1024 * 1024 });
+    for (let seq = 1; seq <= 20; seq++) await log.append(payload(`r${seq}`, 2000));
+    const followers = [new Follower(log), new Follower(log, { from: 15 }), new Follower(log, { from: 60 })];
+    // One reads slowly.
+    followers.push(new Follower(log, { from: 1 }, ({ seq }) => (seq % 7 === 0 ? turns(2) : undefined)));
+    const appends: Promise<unknown>[] = [];
+    for (let seq = 21; seq <= 120; seq++) {
+      appends.push(seq % 10 === 0 ? log.append(payload(`r${seq}`, 120_000)) : log.append(payload(`r${seq}`, 300)));
+      if (seq % 3 === 0) await turns(1);
+    }
+    await Promise.all(appends);
+    await until(() => followers.every((it) => it.lastSeq === 120));
+    await Promise.all(followers.map((it) => it.stop()));
+    expect(followers.map((it) => it.seqs)).toEqual([range(1, 120), range(15, 120), range(60, 120), range(1, 120)]);
+    for (const follower of followers) {
+      for (const { seq, value } of follower.records) expect(Buffer.from(value).subarray(0, 6).toString()).toContain(`r${seq}<`);
+      expect(follower.ended).toBe("end");
+    }
+    await log.close();
+  });
+
+  test("ends when the log is closed, behind the last record that was appended", async () => {
+    const log = await openAt(await store.make());
+    const followers = [new Follower(log), new Follower(log, { from: 1000 })];
+    const appends = range(1, 50).map((seq) => log.append(bytesOf(`r${seq}`)));
+    await log.close();
+    await Promise.all([...appends, ...followers.map((it) => it.done)]);
+    expect(followers.map((it) => it.ended)).toEqual(["end", "end"]);
+    expect(followers.map((it) => it.seqs)).toEqual([range(1, 50), []]);
+  });
+
+  test("goes on over a trim behind it, and is told of one over it", async () => {
+    const log = await openAt(await store.make(), { segmentBytes: 1024 * 1024 });
+    const large = (seq: number): Uint8Array => payload(`r${seq}`, 400_000);
+    for (let seq = 1; seq <= 6; seq++) await log.append(large(seq));
+    let goOn = (): void => undefined;
+    const ahead = new Follower(log);
+    await until(() => ahead.lastSeq === 6);
+    const behind = new Follower(log, {}, ({ seq }) => (seq === 1 ? new Promise<void>((resolve) => (goOn = resolve)) : undefined));
+    await until(() => behind.lastSeq === 1);
+    await log.trim(6);
+    const late = new Follower(log, { from: 2 });
+    const default_ = new Follower(log);
+    await log.append(large(7));
+    goOn();
+    await until(() => ahead.lastSeq === 7 && default_.lastSeq === 7);
+    expect(ahead.seqs).toEqual(range(1, 7));
+    expect(default_.seqs).toEqual([6, 7]);
+    await late.done;
+    expect(late.ended).toMatchObject({ code: "WAL_TRIMMED", firstSeq: 6, seq: 2 });
+    await behind.done;
+    expect(behind.ended).toMatchObject({ code: "WAL_TRIMMED", firstSeq: 6 });
+    // What it had been given before is true, and without a gap.
+    expect(behind.seqs).toEqual(range(1, behind.lastSeq));
+    await Promise.all([ahead.stop(), default_.stop()]);
+    await log.close();
+  });
+});
+
+describe("following", () => {
+  test("can be abandoned at any time, quietly, and leaves nothing behind", async () => {
+    const log = await openAt(memoryPlace());
+    for (let seq = 1; seq <= 10; seq++) await log.append(bytesOf(`r${seq}`));
+    expect(await all(log.follow({ signal: AbortSignal.abort(new Error("before")) }))).toEqual([]);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const seen: number[] = [];
+    for await (const { seq } of log.follow({ signal })) {
+      seen.push(seq);
+      if (seq === 4) controller.abort(new Error("in the middle"));
+    }
+    expect(seen).toEqual([1, 2, 3, 4]);
+    const waiting = new Follower(log);
+    await until(() => waiting.lastSeq === 10);
+    await turns();
+    await waiting.stop();
+    expect(waiting.ended).toBe("end");
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    await log.close();
+  });
+
+  test("leaving the loop is enough", async () => {
+    const log = await openAt(memoryPlace());
+    const { signal } = new AbortController();
+    for (let seq = 1; seq <= 3; seq++) await log.append(bytesOf(`r${seq}`));
+    for await (const { seq } of log.follow({ signal })) if (seq === 2) break;
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    await log.close();
+  });
+
+  test("delivers only what is durable", async () => {
+    const place = memoryPlace();
+    const gate = gatedBackend(await place.open());
+    gate.open();
+    onTestFinished(() => {
+      gate.open();
+    });
+    const log = await openLog({ storage: gate.backend, prefix: "orders" });
+    await log.append(bytesOf("a"));
+    const follower = new Follower(log);
+    gate.close();
+    const append = log.append(bytesOf("b"));
+    await turns();
+    expect(follower.records.map(show)).toEqual(["1:a"]);
+    gate.open();
+    await append;
+    await turns();
+    expect(follower.records.map(show)).toEqual(["1:a", "2:b"]);
+    await log.close();
+    await follower.done;
+  });
+
+  test("of a relaxed log delivers what was synced", async () => {
+    const clock = new ManualClock();
+    const log = await openAt(memoryPlace(), { durability: { syncEveryMs: 1000 }, idleMarkerMs: 60_000, clock });
+    const follower = new Follower(log);
+    await log.append(bytesOf("a"));
+    await turns();
+    expect(follower.seqs).toEqual([]);
+    clock.advance(1000);
+    await turns();
+    expect(follower.seqs).toEqual([1]);
+    await log.append(bytesOf("b"));
+    await log.append(bytesOf("c"), { durability: "synced" });
+    await turns();
+    expect(follower.seqs).toEqual([1, 2, 3]);
+    await log.append(bytesOf("d"));
+    await log.close();
+    await follower.done;
+    expect(follower.seqs).toEqual([1, 2, 3, 4]);
+    expect(follower.ended).toBe("end");
+  });
+
+  test("throws when the log is poisoned, behind the last durable record", async () => {
+    const place = memoryPlace();
+    const gate = gatedBackend(await place.open());
+    gate.open();
+    const log = await openLog({ storage: gate.backend, prefix: "orders" });
+    await log.append(bytesOf("a"));
+    const waiting = new Follower(log);
+    const slow = new Follower(log, {}, () => turns(5));
+    await until(() => waiting.lastSeq === 1);
+    await log.append(bytesOf("b"));
+    gate.failing = true;
+    await expect(log.append(bytesOf("c"))).rejects.toMatchObject({ code: "WAL_POISONED" });
+    await Promise.all([waiting.done, slow.done]);
+    for (const it of [waiting, slow]) {
+      expect(it.seqs).toEqual([1, 2]);
+      expect(it.ended).toMatchObject({ code: "WAL_POISONED", firstSeq: 3, lastSeq: 3 });
+    }
+    const late = new Follower(log);
+    await late.done;
+    expect(late.seqs).toEqual([1, 2]);
+    expect(late.ended).toMatchObject({ code: "WAL_POISONED" });
+    await log.close();
+  });
+
+  test("throws at a record that the codec refuses, with its number", async () => {
+    const place = memoryPlace();
+    const raw = await openAt(place);
+    await raw.append(bytesOf('{"a":1}'));
+    await raw.append(bytesOf("{no json"));
+    await raw.close();
+    const log = await openLog({ storage: await place.open(), prefix: "orders", codec: json() });
+    const follower = new Follower(log);
+    await follower.done;
+    expect(follower.records).toEqual([{ seq: 1, value: { a: 1 } }]);
+    expect(follower.ended).toMatchObject({ code: "WAL_CODEC_FAILED", seq: 2 });
+    await log.close();
+  });
+
+  test("each loop over one iterable follows by itself", async () => {
+    const log = await openAt(memoryPlace());
+    await log.append(bytesOf("a"));
+    const records = log.follow();
+    const one = records[Symbol.asyncIterator]();
+    const other = records[Symbol.asyncIterator]();
+    expect((await one.next()).value).toMatchObject({ seq: 1 });
+    expect((await other.next()).value).toMatchObject({ seq: 1 });
+    const next = [one.next(), other.next()];
+    await log.append(bytesOf("b"));
+    expect((await Promise.all(next)).map((it) => (it.done === true ? undefined : it.value.seq))).toEqual([2, 2]);
+    await log.close();
+    expect((await one.next()).done).toBe(true);
+    expect((await other.next()).done).toBe(true);
+  });
+});
