@@ -45,8 +45,8 @@ export interface ConformanceContext {
   readonly otherProcess: OtherProcess | undefined;
   /** Random inputs that a property tries. */
   readonly propertyRuns: number;
-  /** Calls `action` after the case, the last one first, before the handles are closed. */
-  readonly defer: (action: () => Promise<void>) => void;
+  /** Calls `action` after the case, and waits for what it returns; the last one first, before the handles are closed. */
+  readonly defer: (action: () => unknown) => void;
 }
 
 /** One rule of the contract. The name is the rule; `run` rejects where it is broken. */
@@ -100,7 +100,7 @@ export async function runConformanceCase(
   const missing = conformanceCase.needs.find((need) =>
     need === "appendable" ? subject.backend.appendable === undefined : subject.otherProcess === undefined,
   );
-  const deferred: (() => Promise<void>)[] = [() => subject.cleanup(), () => subject.backend.close()];
+  const deferred: (() => unknown)[] = [() => subject.cleanup(), () => subject.backend.close()];
   const handles: StorageBackend[] = [];
   deferred.push(async () => {
     await Promise.all(handles.map((handle) => handle.close()));
@@ -127,7 +127,7 @@ export async function runConformanceCase(
   }
   for (const action of deferred.reverse()) {
     try {
-      await within(Math.min(timeoutMs, CLEANUP_TIMEOUT_MS), `cleaning up after: ${conformanceCase.name}`, action());
+      await within(Math.min(timeoutMs, CLEANUP_TIMEOUT_MS), `cleaning up after: ${conformanceCase.name}`, Promise.resolve().then(action));
     } catch (error) {
       errors.push(error);
     }

@@ -1,5 +1,6 @@
 import { systemClock } from "@holdfast/storage";
 import type { StorageBody } from "@holdfast/storage";
+import { within } from "./case.js";
 import type { ConformanceContext } from "./case.js";
 
 /** A body whose delivery is watched and held back by the test. */
@@ -52,10 +53,7 @@ export function throwingBody(before: readonly Uint8Array[], error: Error, option
 export function gatedBody(defer: ConformanceContext["defer"], before: Uint8Array, after: Uint8Array): GatedBody {
   const asked = gateway();
   const gate = gateway();
-  defer(() => {
-    gate.open();
-    return Promise.resolve();
-  });
+  defer(gate.open);
   async function* pieces(): AsyncGenerator<Uint8Array> {
     yield before.slice();
     asked.open();
@@ -94,6 +92,11 @@ export function lookedAtLater<T>(call: Promise<T>): Promise<T> {
   return call;
 }
 
+/** Waits until `call` has settled, but not longer than `timeoutMs`, and looks at neither. */
+export async function settlesWithin(timeoutMs: number, call: Promise<unknown>): Promise<void> {
+  await within(timeoutMs, "a call", call).catch(() => undefined);
+}
+
 /** All pieces in one array. */
 export function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
@@ -110,6 +113,17 @@ export async function collected<T>(source: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = [];
   for await (const item of source) items.push(item);
   return items;
+}
+
+/**
+ * Repeats `action`, at least once, until `isDone`. A backend in memory never waits for anything outside, so that without a turn of
+ * the event loop in between nobody else would be heard of, deadlines included.
+ */
+export async function repeatUntil(isDone: () => boolean, action: () => Promise<void>): Promise<void> {
+  do {
+    await action();
+    await oneTurn();
+  } while (!isDone());
 }
 
 /** Runs `action` for every item, at most `width` at a time, in order of beginning. */

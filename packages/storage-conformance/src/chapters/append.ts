@@ -272,6 +272,32 @@ export const appendCases: readonly ConformanceCase[] = [
       await isThere(backend, KEY, content);
     },
 
+    "appends of all sizes keep their bytes while space is being prepared beside them": async ({ backend, reopen }) => {
+      const other = await reopen();
+      const file = await created(backend, { reserveBytes: 4 * MIB });
+      const sizes = [300, 17, 4_096, 1, 20_000, 700, 300, 65_000];
+      const expected = new Uint8Array(6 * MIB);
+      let end = 0;
+      for (let round = 0; round < 40; round += 1) {
+        // Half of them wait for each other, half do not; every fifth begins on the next 4 KiB, as the frames of a log do.
+        const appends = sizes.map((size, index) => {
+          const bytes = sampleBytes(round % 8 === 7 ? size : Math.min(size, 4_096), round * sizes.length + index);
+          const at = (round + index) % 5 === 0 ? Math.ceil(end / 4_096) * 4_096 : end;
+          expected.set(bytes, at);
+          end = at + bytes.length;
+          return () => file.append(bytes, { at });
+        });
+        if (round % 2 === 0) for (const append of appends) await append();
+        else await Promise.all(appends.map((append) => append()));
+        assert.equal(file.size, end);
+      }
+      const seen = await other.read(KEY);
+      sameBytes(seen?.subarray(0, end), expected.subarray(0, end), "before close");
+      allZero(seen?.subarray(end) ?? new Uint8Array(0), "behind the size");
+      await file.close();
+      await isThere(other, KEY, expected.subarray(0, end));
+    },
+
     "a reservation that is no number of bytes is STORAGE_INVALID_ARGUMENT and makes nothing": async ({ backend }) => {
       for (const reserveBytes of NOT_SIZES) {
         await rejectsWith(appendableOf(backend).open(KEY, { mode: "create", reserveBytes }), "STORAGE_INVALID_ARGUMENT");

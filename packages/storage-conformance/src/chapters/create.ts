@@ -5,7 +5,7 @@ import { chapter } from "../case.js";
 import type { ConformanceCase } from "../case.js";
 import { startElsewhere } from "../elsewhere.js";
 import { isAbsent, isThere, listed, rejection, rejectsWith, sameBytes } from "../expect.js";
-import { choppedBody, gatedBody, joined, lookedAtLater, piecesBody, sampleBytes, throwingBody, utf8 } from "../samples.js";
+import { choppedBody, gatedBody, joined, lookedAtLater, piecesBody, sampleBytes, settlesWithin, throwingBody, utf8 } from "../samples.js";
 
 const KEY = storageKey("dir/object.bin");
 const BIG = 8 * 1_048_576;
@@ -153,8 +153,9 @@ export const createCases: readonly ConformanceCase[] = [
       const gated = gatedBody(defer, utf8("slow "), utf8("content"));
       const slow = lookedAtLater(backend.create(KEY, gated.body));
       await Promise.race([gated.asked, slow]);
-      const fast = other.create(KEY, utf8("fast content"));
-      // The fast one may win at once or wait for the slow one; either way the gate must not hold both.
+      const fast = lookedAtLater(other.create(KEY, utf8("fast content")));
+      // The fast one wins at once, or the store makes it wait for the slow one: then the gate must not hold both.
+      await settlesWithin(250, fast);
       gated.release();
       const results = await Promise.allSettled([slow, fast]);
       const [lost] = results.filter((result) => result.status === "rejected");

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { storageKey, storagePrefix } from "@holdfast/storage";
 import type { StorageBackend, StorageLock } from "@holdfast/storage";
 import { appendableOf, chapter } from "../case.js";
-import type { ConformanceCase } from "../case.js";
+import type { ConformanceCase, ConformanceContext } from "../case.js";
 import { startElsewhere } from "../elsewhere.js";
 import { isThere, listed, rejectsWith, sameBytes } from "../expect.js";
 import { counterName, jobRunner } from "../jobs.js";
 import type { JobRunner } from "../jobs.js";
-import { oneTurn, utf8 } from "../samples.js";
+import { repeatUntil, utf8 } from "../samples.js";
 
 const PREFIX = "store/";
 const ATTEMPTS = 60;
@@ -125,8 +125,9 @@ export const lockCases: readonly ConformanceCase[] = [
       await rejectsWith(lock(other), "STORAGE_LOCKED");
     },
 
-    "while its holder rotates, replaces and removes, no other handle gets the lock": async ({ backend, reopen }) => {
-      await holdAgainst(backend, [jobRunner(backend), jobRunner(await reopen()), jobRunner(await reopen())]);
+    "while its holder rotates, replaces and removes, no other handle gets the lock": async (context) => {
+      const { backend, reopen } = context;
+      await holdAgainst(context, [jobRunner(backend), jobRunner(await reopen()), jobRunner(await reopen())]);
     },
 
     "what is counted under the lock is counted exactly, by several handles": async ({ backend, reopen }) => {
@@ -183,7 +184,7 @@ export const lockCases: readonly ConformanceCase[] = [
         startElsewhere(context, "process"),
         startElsewhere(context, "thread"),
       ]);
-      await holdAgainst(context.backend, [jobRunner(await context.reopen()), ...elsewhere.map((it) => it.run)]);
+      await holdAgainst(context, [jobRunner(await context.reopen()), ...elsewhere.map((it) => it.run)]);
     },
 
     "what is counted under the lock is counted exactly, by processes, worker threads and handles": async (context) => {
@@ -206,21 +207,24 @@ function lock(backend: StorageBackend, prefix: string = PREFIX): Promise<Storage
 }
 
 /** Holds the lock and does what a store does below its prefix, while the others try to get it. */
-async function holdAgainst(backend: StorageBackend, others: readonly JobRunner[]): Promise<void> {
+async function holdAgainst({ backend, defer }: ConformanceContext, others: readonly JobRunner[]): Promise<void> {
   const held = await lock(backend);
   let done = false;
-  const trying = Promise.all(others.map((run) => run({ kind: "tryLock", prefix: PREFIX, attempts: ATTEMPTS }))).finally(() => {
+  const stop = (): void => {
     done = true;
-  });
-  const othersAreDone = (): boolean => done;
-  const rotating = (async () => {
-    // At least four turns, so that every kind of turn has been there, also where the others are quick. A backend in memory never
-    // waits for anything outside: without a turn of the event loop nobody else would be heard of.
-    for (let turn = 0; turn < 4 || !othersAreDone(); turn += 1) {
+  };
+  // Also where a call hangs and the case ends by its deadline.
+  defer(stop);
+  const trying = Promise.all(others.map((run) => run({ kind: "tryLock", prefix: PREFIX, attempts: ATTEMPTS }))).finally(stop);
+  let turn = 0;
+  // At least four turns, so that every kind of turn has been there, also where the others are quick.
+  const rotating = repeatUntil(
+    () => done && turn >= 4,
+    async () => {
       await rotate(backend, turn);
-      await oneTurn();
-    }
-  })();
+      turn += 1;
+    },
+  );
   // Both are waited for, so that nothing goes on behind a failed case; then the first failure is reported.
   await Promise.allSettled([trying, rotating]);
   await rotating;

@@ -103,6 +103,15 @@ export const canaries: readonly Canary[] = [
       return size === undefined ? undefined : pieceByPiece(inner, key, size);
     },
   })),
+  canary("an absent object has an empty stream", "stream: an absent object has no stream", (inner) => ({
+    stream: async (key, options) => (await inner.stream(key, options)) ?? inTurn([]),
+  })),
+  canary("create looks, waits for its body and then writes", "create: a slow create and a fast one of the same key: one wins, and the object is the winner's", (inner) => ({
+    async create(key, body, options) {
+      if ((await inner.stat(key)) !== undefined) throw alreadyExists(key);
+      return inner.replace(key, body, options);
+    },
+  })),
   canary("a stream is one piece", "stream: a big object comes in pieces of at most 1 MiB", (inner) => ({
     async stream(key, options) {
       const content = await inner.read(key, options);
@@ -255,6 +264,9 @@ export const canaries: readonly Canary[] = [
       const known = after !== undefined && (await inner.stat(after)) !== undefined;
       yield* inner.list(prefix, known ? options : { ...options, after: undefined });
     },
+  })),
+  canary("after is ignored", "list: pages by after and limit give every key once", (inner) => ({
+    list: (prefix, options) => inner.list(prefix, { ...options, after: undefined }),
   })),
   canary("the limit is ignored", "list: limit bounds the number of entries", (inner) => ({
     list: (prefix, options) => inner.list(prefix, { ...options, limit: undefined }),
