@@ -35,13 +35,22 @@ describe("the code that is pointed at", () => {
   it("has the names that are given beside it", () => {
     const named = lines.flatMap(({ place, line, files }) => {
       const sources = files.filter((path) => path.endsWith(".ts") && existsSync(join(root, path))).map(readText);
-      // `name()` and `Class.name()`: each part must stand in one of the files of the line.
-      const names = [...line.matchAll(/`#?([\w.#]+)\(\)`/g)].flatMap(([, name = ""]) => name.split(/[.#]+/));
+      // `name()`, `Class.name()` and `Class`: each part must stand in one of the files of the line.
+      const names = [...line.matchAll(/`([A-Z][a-z]\w+|[\w.#]+\(\))`/g)].flatMap(([, name = ""]) => name.replace("()", "").split(/[.#]+/));
       return sources.length === 0 ? [] : names.map((name) => ({ name: `${place}: ${name}`, found: sources.some((text) => new RegExp(`\\b${name}\\b`).test(text)) }));
     });
     expect(named.length).toBeGreaterThan(20);
     expect(named.filter(({ found }) => !found)).toEqual([]);
   });
+});
+
+it.each(["bytes", "storage", "wal"])("the README of %s explains every code of its errors, once", (short) => {
+  const code = `${short.toUpperCase()}_[A-Z0-9_]+`;
+  const declared = readText(`packages/${short}/src/errors.ts`).matchAll(new RegExp(`"(${code})"`, "g"));
+  const explained = readText(`packages/${short}/README.md`).matchAll(new RegExp(`^\\| \`(${code})\` \\|`, "gm"));
+  const codes = [...new Set([...declared].map(([, name]) => name))].sort();
+  expect(codes.length).toBeGreaterThan(3);
+  expect([...explained].map(([, name]) => name).sort()).toEqual(codes);
 });
 
 /** The names that a heading gets on a page. */
