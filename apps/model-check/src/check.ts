@@ -48,7 +48,7 @@ export interface CheckResult {
   readonly seconds: number;
   readonly violation: Violation | undefined;
   readonly counts: Readonly<Record<string, number>>;
-  /** The search ended by itself, and found another number of states or steps than was recorded: the model has changed. */
+  /** Not the recorded number of states or steps, and not because of the caller's limit: the model has changed. */
   readonly differsFromRecorded: boolean;
 }
 
@@ -65,7 +65,8 @@ export function runCheck(check: Check, options: RunOptions = {}): CheckResult {
     limit: options.limit ?? check.limit,
     onProgress: options.onProgress,
   });
-  const ended = complete || violation !== undefined;
+  const { recorded } = check;
+  const isComparable = complete || violation !== undefined || options.limit === undefined;
   return {
     check,
     outcome: outcomeOf(check.kind, complete, violation),
@@ -74,7 +75,7 @@ export function runCheck(check: Check, options: RunOptions = {}): CheckResult {
     seconds: (performance.now() - start) / 1000,
     violation,
     counts: model.counts,
-    differsFromRecorded: ended && check.recorded !== undefined && (check.recorded.states !== states || check.recorded.steps !== steps),
+    differsFromRecorded: isComparable && recorded !== undefined && (recorded.states !== states || recorded.steps !== steps),
   };
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { runCheck } from "../src/check.js";
 import { fileLogChecks } from "../src/file-log/checks.js";
@@ -35,6 +36,20 @@ describe("the list of searches", () => {
   it("has a name and a recorded result for each", () => {
     expect(new Set(fileLogChecks.map(({ name }) => name)).size).toBe(fileLogChecks.length);
     expect(fileLogChecks.filter(({ recorded }) => recorded === undefined).map(({ name }) => name)).toEqual([]);
+  });
+
+  it("is the one whose results README.md shows", () => {
+    const rows = readFileSync(new URL("../README.md", import.meta.url), "utf8")
+      .split("\n")
+      .filter((line) => /^\| .* [\d,]+ \| [\d,]+ \| [^|]+ \|$/.test(line))
+      .map((line) => line.split("|").map((cell) => cell.trim()))
+      .map((cells) => ({ name: cells[1], states: cells.at(-4), steps: cells.at(-3) }));
+    const expected = fileLogChecks.map(({ name, recorded }) => ({
+      name,
+      states: recorded?.states.toLocaleString("en-US"),
+      steps: recorded?.steps.toLocaleString("en-US"),
+    }));
+    expect(rows).toEqual(expected);
   });
 
   it("leaves one control and the large configurations to the command", () => {

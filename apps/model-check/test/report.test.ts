@@ -50,6 +50,12 @@ describe("outcomes", () => {
     expect(isFailure(runCheck(counting("safe", 2, { states: 3, steps: 1 })))).toBe(true);
     expect(isFailure(runCheck(counting("safe", 2, { states: 4, steps: 2 })))).toBe(true);
   });
+
+  it("fails at its own limit if the recorded search ended before, not at the caller's", () => {
+    const check = { ...counting("control", 2, { states: 3, steps: 2 }), limit: 2 };
+    expect(isFailure(runCheck(check))).toBe(true);
+    expect(isFailure(runCheck(check, { limit: 2 }))).toBe(false);
+  });
 });
 
 describe("reports", () => {
