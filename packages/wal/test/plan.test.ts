@@ -127,16 +127,36 @@ describe("several begun segments", () => {
   });
 
   test("one that names another segment than the newest established is refused", () => {
-    expect(planOf(head, established(8, { predecessor: [7, 3], seqs: [4, 4], proven: 1 }), begun(9, { predecessor: [7, 3], lastSeq: 3 }))).toMatchObject({
-      code: "WAL_CORRUPT",
-      segment: 9,
-      offset: 4096,
-    });
+    const newest = established(8, { predecessor: [7, 3], seqs: [4, 4], proven: 1 });
+    for (const stated of [{ predecessor: [7, 2], lastSeq: 2 }, { predecessor: [7, 3], lastSeq: 2 }, { predecessor: [7, 4], lastSeq: 3 }] as const) {
+      expect(planOf(head, newest, begun(9, stated))).toMatchObject({ code: "WAL_CORRUPT", segment: 9, offset: 4096 });
+    }
     expect(planOf(head, begun(9, {}))).toMatchObject({ code: "WAL_CORRUPT", segment: 9, offset: 4096 });
     expect(planOf(established(5, { seqs: [1, 1], proven: 1 }), begun(8, { predecessor: [5, 1], lastSeq: 1 }), begun(9, { predecessor: [7, 3], lastSeq: 3 }))).toMatchObject({
       code: "WAL_SEGMENT_MISSING",
       segment: 7,
     });
+  });
+
+  test("one that was to take the place of the newest established is a source, and states nothing about it", () => {
+    // Segment 8 has 4 to 6, of which 6 is not proven. Segment 9 stands on what 8 stands on, and got as far as 5, 6 or 7.
+    const newest = established(8, { predecessor: [7, 3], seqs: [4, 6], proven: 2 });
+    const taking = (last: number) => begun(9, { predecessor: [7, 3], lastSeq: 3, inheritedThrough: 7, seqs: [4, last] });
+    const expected = { kind: "recovered", head: 8, end: at(2), lastSeq: 5, voids: [9], newNumber: 10 };
+    expect(planOf(head, newest, taking(5))).toMatchObject({ ...expected, source: { number: 8 }, copy: [{ firstSeq: 6 }], nextSeq: 7 });
+    expect(planOf(head, newest, taking(6))).toMatchObject({ ...expected, source: { number: 9 }, copy: [{ firstSeq: 6 }], nextSeq: 7 });
+    expect(planOf(head, newest, taking(7))).toMatchObject({ ...expected, source: { number: 9 }, copy: [{ firstSeq: 6 }, { firstSeq: 7 }], nextSeq: 8 });
+    // Without segment 8 it is as if there had never been one.
+    expect(planOf(head, taking(5))).toMatchObject({ head: 7, end: at(3), lastSeq: 3, source: { number: 9 }, copy: [{ firstSeq: 4 }, { firstSeq: 5 }] });
+    // Nothing can take the place of a log's first segment.
+    expect(planOf(head, begun(9, { seqs: [1, 5] }))).toMatchObject({ code: "WAL_CORRUPT", segment: 9, offset: 4096 });
+  });
+
+  test("one that took the place of a segment is the head, and the other is void", () => {
+    const replaced = established(8, { predecessor: [7, 3], seqs: [4, 6], proven: 3 });
+    const plan = planOf(established(7, { seqs: [1, 3], proven: 3 }), replaced, established(9, { predecessor: [7, 3], inheritedThrough: 6, seqs: [4, 7], proven: 3 }));
+    expect(plan).toMatchObject({ kind: "recovered", head: 9, lastSeq: 6, voids: [8], copy: [{ firstSeq: 7 }] });
+    expect(chainOf(plan)).toEqual([7, 9]);
   });
 
   test("every segment that is scanned must be of one log, void ones too", () => {

@@ -267,7 +267,7 @@ describe("begin", () => {
     ["something inherited without a predecessor", { ...first, inheritedThrough: 11 }],
     ["inherited through 2^53", { ...sound, inheritedThrough: 2 ** 53 }],
     ["floor sequence number 0", { ...sound, floor: { seq: 0, number: 2 } }],
-    ["a floor above the next sequence number", { ...sound, floor: { seq: 12, number: 2 } }],
+    ["a floor above the next sequence number", { ...sound, floor: { seq: 14, number: 2 } }],
     ["floor segment 0", { ...sound, floor: { seq: 3, number: 0 } }],
     ["a floor in a later segment", { ...sound, floor: { seq: 3, number: 6 } }],
     ["a parent's sequence number of 2^53", { ...sound, parent: { logId: fill(16, 1), seq: 2 ** 53 } }],
@@ -275,6 +275,12 @@ describe("begin", () => {
   ])("contradicts itself with %s", (_, begin) => {
     const check = frameCheck(fill(8, 1));
     expect(decodeBegin(encodeBegin(begin, check), 0, 5, check)).toEqual({ state: "contradictory" });
+  });
+
+  it("may have a floor in what it inherits", () => {
+    const check = frameCheck(fill(8, 1));
+    const begin = { ...sound, floor: { seq: 13, number: 5 } };
+    expect(decodeBegin(encodeBegin(begin, check), 0, 5, check)).toEqual({ state: "valid", begin });
   });
 
   it.each<[string, (body: Uint8Array, frame: FrameHeader) => void]>([

@@ -347,7 +347,7 @@ function decodeBeginBody(body: Uint8Array, committedAtMs: number): Begin | undef
 function isPossibleBegin(begin: Begin, number: number): boolean {
   if (begin.predecessor === undefined ? begin.inheritedThrough !== begin.lastSeq : begin.predecessor.number >= number) return false;
   if (begin.lastSeq < 0 || begin.inheritedThrough < begin.lastSeq) return false;
-  return isPossibleFloor(begin.floor, begin.lastSeq + 1, number);
+  return isPossibleFloor(begin.floor, begin.inheritedThrough + 1, number);
 }
 
 function isPossibleFloor(floor: Floor, nextSeq: number, number: number): boolean {
