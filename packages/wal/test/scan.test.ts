@@ -369,6 +369,22 @@ describe("evidence behind the end", () => {
     }
   });
 
+  test("is anything that was durable behind the end, be it one byte", () => {
+    for (const [durableThrough, kind] of [[8252, "established"], [8253, "damaged"]] as const) {
+      const segment = new SegmentBuilder();
+      expect(segment.commit([fill(8, 1)]).end).toBe(8252);
+      segment.marker({ offset: 40_960, durableThrough });
+      expect(scan(1, segment.bytes())).toMatchObject({ class: kind });
+    }
+  });
+
+  test("is a header that contradicts itself", () => {
+    const segment = new SegmentBuilder();
+    const lost = segment.commit([fill(100, 1)]);
+    segment.commit(ONE, { recordCount: 9, durableThrough: 8192 });
+    expect(scan(1, withZeros(segment.bytes(), lost.offset, lost.end))).toMatchObject({ class: "damaged", offset: 8192 });
+  });
+
   test("is found at the very end of the file", () => {
     const segment = new SegmentBuilder();
     const lost = segment.commit([fill(100, 1)]);

@@ -3,9 +3,6 @@
  */
 import { readU32 } from "./little-endian.js";
 
-/** Bytes before each record of a body. */
-export const RECORD_HEADER_BYTES = 4;
-
 /**
  * Walks the records of a body without allocating anything but what {@link RecordCursor.next} returns.
  *
@@ -46,7 +43,7 @@ export class RecordCursor {
       if (this.end !== this.#bodyEnd) this.corrupt = true;
       return false;
     }
-    const start = this.end + RECORD_HEADER_BYTES;
+    const start = this.end + LENGTH_BYTES;
     if (start > this.#bodyEnd) return this.#fail();
     const end = start + readU32(this.bytes, this.end);
     if (end > this.#bodyEnd) return this.#fail();
@@ -75,3 +72,6 @@ export function splitRecords(body: Uint8Array, recordCount: number): Uint8Array[
   for (let record = cursor.next(); record !== undefined; record = cursor.next()) records.push(record);
   return cursor.corrupt ? undefined : records;
 }
+
+/** Bytes before each record of a body. */
+const LENGTH_BYTES = 4;

@@ -439,8 +439,8 @@ function searchInMemory(view: View, from: number, check: FrameCheck, frame: Fram
   const { bytes, offset } = view;
   const nonZeroEnd = endOfNonZero(bytes, from - offset);
   if (nonZeroEnd > from - offset) evidence.nonZeroEnd = Math.max(evidence.nonZeroEnd, offset + nonZeroEnd);
-  // Where only zeros follow there is no header, unless the mark itself is zero.
-  const last = Math.min(bytes.length - FRAME_HEADER_BYTES, check.mark === 0 ? bytes.length : nonZeroEnd - 1);
+  // Where only zeros follow there is no header: its kind is not zero.
+  const last = Math.min(bytes.length - FRAME_HEADER_BYTES, nonZeroEnd - 1);
   let at = from - offset;
   while (at <= last) {
     const found = findFrameHeader(bytes, at, last, offset, check, frame);

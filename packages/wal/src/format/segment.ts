@@ -7,7 +7,7 @@ import { crc32c } from "@holdfast/bytes";
 import { shortCrc, type FrameCheck } from "./checksum.js";
 import { readU32, readU64, writeU32, writeU64 } from "./little-endian.js";
 
-export { createFrameSeed, frameCheck, type FrameCheck } from "./checksum.js";
+export { frameCheck, type FrameCheck } from "./checksum.js";
 
 /** Bytes of the segment header, the first of the file. */
 export const SEGMENT_HEADER_BYTES = 4096;
@@ -17,8 +17,6 @@ export const BEGIN_OFFSET = 4096;
 export const FIRST_FRAME_OFFSET = 8192;
 /** Bytes of a frame's header. */
 export const FRAME_HEADER_BYTES = 48;
-/** Bytes of the body of `begin`. */
-export const BEGIN_BODY_BYTES = 96;
 /** Bytes of the body of `trim`. */
 export const TRIM_BODY_BYTES = 16;
 /** Markers and seals start at a multiple of this, so that no block holds a commit and its only evidence. */
@@ -29,8 +27,6 @@ export const MAX_FRAME_BYTES: number = 16 * 1024 * 1024;
 export const MAX_RECORDS_PER_COMMIT = 1_048_576;
 /** The largest segment file that is read: 1 GiB, a frame that went beyond it, and 1 MiB of prepared space. */
 export const MAX_SEGMENT_FILE_BYTES: number = 1024 * 1024 * 1024 + MAX_FRAME_BYTES + 1024 * 1024;
-/** The format version written and read. */
-export const FORMAT_VERSION = 1;
 
 /** What a frame is. `commit` has records, the others have none. */
 export const FrameKind = { commit: 1, begin: 2, marker: 3, seal: 4, trim: 5 } as const;
@@ -279,10 +275,12 @@ export function decodeTrimBody(bytes: Uint8Array, at: number, firstSeq: number, 
 }
 
 const MAGIC = Uint8Array.from("HFWALSEG", (letter) => letter.charCodeAt(0));
+const FORMAT_VERSION = 1;
 const FLAG_BLOCK_ALIGNED = 1;
 const HEADER_CRC_AT = 124;
 const FRAME_CRC_AT = 44;
 const SECTOR_BYTES = 512;
+const BEGIN_BODY_BYTES = 96;
 const INVALID: DecodedSegmentHeader = { state: "invalid" };
 const ABSENT: DecodedBegin = { state: "absent" };
 const CONTRADICTORY: DecodedBegin = { state: "contradictory" };
