@@ -135,6 +135,7 @@ class FileWriter implements LogWriter {
   }
 
   async sync(): Promise<void> {
+    if (this.#full) throw noRoom(this.#options.prefix);
     await this.#current?.sync();
   }
 
@@ -148,11 +149,12 @@ class FileWriter implements LogWriter {
   }
 
   async trim(seq: number): Promise<void> {
-    if (seq <= this.#floor.seq) return;
     if (this.#full) {
-      await this.#trimWhenFull(seq);
+      // Also without a higher floor: there may be room by now.
+      await this.#trimWhenFull(Math.max(seq, this.#floor.seq));
       return;
     }
+    if (seq <= this.#floor.seq) return;
     const current = this.#current;
     const floor = this.#floorAt(seq);
     if (current === undefined) {

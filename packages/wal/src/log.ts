@@ -99,7 +99,8 @@ class DurableLog<T> implements Log<T> {
     this.#limits = limits;
     this.#queue = new CommitQueue({ headroomBytes, maxBodyBytes: maxCommitBytes - headroomBytes, maxPendingBytes }, writer.nextSeq, this.#schedulePump);
     this.#markTimer = new IdleTimer(limits.clock, limits.idleMarkerMs, this.#markIfIdle);
-    this.#writtenSeq = writer.nextSeq - 1;
+    // What could not be copied for lack of room is not written: `nextSeq` lies behind it.
+    this.#writtenSeq = writer.durableSeq;
     this.#durableSeq = writer.durableSeq;
     if (writer.unmarked) this.#markTimer.touch();
   }
@@ -167,10 +168,11 @@ class DurableLog<T> implements Log<T> {
     const refusal = this.#refusal("trim") ?? checkSeq("trim", "seq", seq);
     if (refusal !== undefined) return Promise.reject(refusal);
     return this.#control(async () => {
-      if (this.#isRelaxed) await this.#syncWriter();
+      if (this.#hasUnsynced) await this.#syncWriter();
       await this.#writer.trim(Math.min(seq, this.#durableSeq + 1));
       // On a disk that was full a trim may have made room for commits that waited since opening.
       this.#durableSeq = Math.max(this.#durableSeq, this.#writer.durableSeq);
+      this.#writtenSeq = Math.max(this.#writtenSeq, this.#durableSeq);
       if (this.#writer.unmarked) this.#markTimer.touch();
       this.#wakeFollowers();
     });
@@ -298,7 +300,8 @@ class DurableLog<T> implements Log<T> {
     try {
       await this.#writer.sync();
     } catch (error) {
-      this.#poison(error, "sync", this.#writtenSeq, waiters);
+      if (isHarmless(error)) for (const waiter of waiters) waiter.settle(error);
+      else this.#poison(error, "sync", this.#writtenSeq, waiters);
       throw this.#failure ?? error;
     }
     if (through > this.#durableSeq) this.#durableSeq = through;
@@ -355,6 +358,11 @@ class DurableLog<T> implements Log<T> {
     return this.#limits.syncEveryMs !== undefined;
   }
 
+  /** In relaxed mode: something is written and not known to be durable. */
+  get #hasUnsynced(): boolean {
+    return this.#durableSeq < this.#writtenSeq;
+  }
+
   readonly #markIfIdle = (): void => {
     if (!this.#writer.unmarked || this.#failure !== undefined || this.#closing !== undefined) return;
     if (this.#busy || !this.#queue.isEmpty) this.#markTimer.touch();
@@ -362,7 +370,7 @@ class DurableLog<T> implements Log<T> {
   };
 
   async #mark(): Promise<void> {
-    if (this.#isRelaxed) await this.#syncWriter();
+    if (this.#hasUnsynced) await this.#syncWriter();
     if (this.#writer.unmarked) await this.#writer.mark();
   }
 
@@ -371,7 +379,7 @@ class DurableLog<T> implements Log<T> {
     if (syncEveryMs === undefined || this.#cancelSyncTimer !== undefined || this.#closing !== undefined) return;
     this.#cancelSyncTimer = clock.setTimer(() => {
       this.#cancelSyncTimer = undefined;
-      if (this.#durableSeq >= this.#writtenSeq || this.#failure !== undefined) return;
+      if (!this.#hasUnsynced || this.#failure !== undefined) return;
       this.#control(() => this.#syncWriter()).catch(() => undefined); // The log is poisoned then; the next call tells.
     }, syncEveryMs);
   }
@@ -404,7 +412,7 @@ class DurableLog<T> implements Log<T> {
         await this.#control(() => Promise.resolve()).catch(() => undefined);
         this.#queue.admit();
       }
-      if (this.#failure === undefined && this.#isRelaxed) await this.#control(() => this.#syncWriter()).catch(() => undefined);
+      if (this.#failure === undefined && this.#hasUnsynced) await this.#control(() => this.#syncWriter()).catch(() => undefined);
     } finally {
       this.#stopTimers();
       this.#closed = true;
@@ -413,7 +421,7 @@ class DurableLog<T> implements Log<T> {
       announceClosed(this.#limits.prefix);
     }
     // In relaxed mode a failure may concern appends that were answered: it is told once more.
-    if (this.#failure !== undefined && this.#durableSeq < this.#writtenSeq) throw this.#failure;
+    if (this.#failure !== undefined && this.#hasUnsynced) throw this.#failure;
   }
 
   #refusal(operation: string): WalError | undefined {

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { storagePrefix, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { json, openLog, openLogReader, type Log, type LogOptions, type LogReader } from "../src/index.js";
-import { directoryPlace, memoryPlace, stores, type Place } from "./support/backends.js";
+import { contents, directoryPlace, memoryPlace, stores, type Place } from "./support/backends.js";
 import { all, bytesOf, payload, settled, texts, walError } from "./support/expecting.js";
 import { Follower, poll, polled } from "./support/follower.js";
 import { delegate } from "./support/gated-backend.js";
@@ -208,10 +208,10 @@ describe.each(stores)("a reader elsewhere, in $name", (store) => {
     await log.append(bytesOf("a"));
     await log.append(bytesOf("b"));
     await place.crash();
-    const before = await place.files();
+    const before = await contents(place);
     const readers = [await readerAt(place), await readerAt(place)];
     for (const reader of readers) expect(await texts(reader)).toEqual(["1:a"]);
-    expect(await place.files()).toEqual(before);
+    expect(await contents(place)).toEqual(before);
     const again = await openAt(place);
     for (const reader of readers) {
       await texts(reader);

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { systemRandom, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openLog, type Codec, type Log, type LogOptions } from "../src/index.js";
-import { directoryPlace, memoryPlace, stores, type Place } from "./support/backends.js";
+import { contents, directoryPlace, memoryPlace, stores, type Place } from "./support/backends.js";
 import { all, bytesOf, holdfastError, payload, show, texts, turns, walError } from "./support/expecting.js";
 import { faultPort } from "./support/fault-port.js";
 import { delegate, gatedBackend } from "./support/gated-backend.js";
@@ -817,9 +817,9 @@ describe("closing", () => {
     const log = await openAt(place);
     await log.append(bytesOf("a"));
     await log.close();
-    const before = await place.files();
+    const before = await contents(place);
     for (let round = 0; round < 3; round++) await (await openAt(place)).close();
-    expect(await place.files()).toEqual(before);
+    expect(await contents(place)).toEqual(before);
   });
 
   test("leaves no prepared segment and no prepared space behind", async () => {

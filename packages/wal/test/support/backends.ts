@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -93,4 +94,9 @@ export async function directoryPlace(): Promise<DirectoryPlace> {
     },
     remove: (key) => rm(join(root, key)),
   };
+}
+
+/** What is in a place, to be compared: the bytes of each object as a checksum, since comparing megabytes value by value takes seconds. */
+export async function contents(place: Place): Promise<string[]> {
+  return [...(await place.files())].map(([key, bytes]) => `${key} ${bytes.length} ${createHash("sha1").update(bytes).digest("hex")}`);
 }
