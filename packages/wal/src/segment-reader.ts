@@ -269,7 +269,7 @@ export function findSegment(segments: readonly ReadableSegment[], seq: number): 
 }
 
 /** The error of a segment that the log needs and that is not there. */
-export function segmentMissing(key: StorageKey): WalError {
+function segmentMissing(key: StorageKey): WalError {
   return new WalError("WAL_SEGMENT_MISSING", "a segment that the log needs is not there", { operation: "read", key });
 }
 
