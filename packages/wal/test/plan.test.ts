@@ -107,7 +107,7 @@ describe("a segment that a newer begun one names", () => {
     ["it ends before what is stated", established(7, { seqs: [1, 4], proven: 4 })],
     ["what is stated is not the end of a frame", established(7, { seqs: [1, 6], proven: 4, shift: 8 })],
     ["another last sequence number is there", established(7, { seqs: [3, 7], proven: 4 })],
-    ["another last sequence number was there", established(7, { seqs: [0, 6], proven: 7, listed: 1 })],
+    ["another last sequence number was there", established(7, { seqs: [1, 7], proven: 7 })],
   ])("established, but %s: refused", (_, scan) => {
     const stated = scan.proven === at(7) ? begun(9, { predecessor: [7, 5], lastSeq: 9 }) : newer;
     expect(planOf(scan, stated)).toMatchObject({ kind: "error", code: "WAL_CORRUPT", segment: 7, offset: scan.end });
@@ -317,6 +317,7 @@ describe("the floor", () => {
   test.each<[string, readonly SegmentScan[], { seq: number; number: number }]>([
     ["the begin of the head", [first, head(begin(3, 2))], { seq: 3, number: 2 }],
     ["a trim in the head", [first, { ...head(begin(3, 2)), trimFloor: { seq: 8, number: 4 } }], { seq: 8, number: 4 }],
+    ["a trim in the head, which is not the source", [first, { ...head(begin(3, 2)), trimFloor: { seq: 8, number: 4 } }, candidate(begin(3, 2))], { seq: 8, number: 4 }],
     ["the begin of a candidate", [first, { ...head(begin(3, 2)), trimFloor: { seq: 8, number: 4 } }, candidate(begin(9, 4))], { seq: 9, number: 4 }],
     ["a trim in the source", [first, head(begin(3, 2)), { ...candidate(begin(3, 2)), trimFloor: { seq: 7, number: 4 } }], { seq: 7, number: 4 }],
     ["a trim that is higher than a later one", [first, { ...head(begin(5, 2)), trimFloor: { seq: 4, number: 2 } }], { seq: 5, number: 2 }],
@@ -364,10 +365,8 @@ interface ScanOptions {
   readonly inheritedThrough?: number;
   /** First and last sequence number; a frame each. */
   readonly seqs?: readonly [number, number] | undefined;
-  /** Frames that are proven. */
+  /** Frames that are proven; they are not listed. */
   readonly proven?: number;
-  /** Frames that are not listed; default: the proven ones. */
-  readonly listed?: number;
   /** Bytes by which the ends of frames differ from what others state. */
   readonly shift?: number;
   readonly tail?: Tail;
@@ -406,7 +405,6 @@ function walked(kind: "begun" | "established", number: number, options: ScanOpti
   const begin = beginOf(options);
   const [first, last] = seqs ?? [begin.lastSeq + 1, begin.lastSeq];
   const count = last - first + 1;
-  const hidden = options.listed ?? proven;
   const frames = Array.from({ length: count }, (_, index) => frame(index + 1, 1, { firstSeq: first + index, bodyBytes: 52 - (index < count - 1 ? shift : 0) }));
   return {
     class: kind,
@@ -417,8 +415,8 @@ function walked(kind: "begun" | "established", number: number, options: ScanOpti
     end: at(count),
     lastSeq: last,
     proven: kind === "established" ? at(proven) : 0,
-    listedFrom: { end: at(hidden), lastSeq: first + hidden - 1 },
-    frames: frames.slice(hidden),
+    listedFrom: { end: at(proven), lastSeq: first + proven - 1 },
+    frames: frames.slice(proven),
     trimFloor: undefined,
     tail,
     lastCommittedAtMs: 1,

@@ -48,6 +48,15 @@ describe("records of a commit", () => {
     expect(cursor.corrupt).toBe(true);
   });
 
+  test("a length that goes beyond the body gives no byte behind it", () => {
+    const bytes = Uint8Array.of(2, 0, 0, 0, 7, 7, 2, 0, 0, 0, 7, 9, 9, 9);
+    const cursor = new RecordCursor(bytes, 0, 11, 2);
+    expect(cursor.next()).toEqual(Uint8Array.of(7, 7));
+    expect(cursor.next()).toBeUndefined();
+    expect(cursor.corrupt).toBe(true);
+    expect(cursor.next()).toBeUndefined();
+  });
+
   test("a length of 2^32 − 1 asks for nothing", () => {
     expect(splitRecords(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1), 1)).toBeUndefined();
   });

@@ -223,11 +223,11 @@ describe("the walk", () => {
     segment.relaxed = true;
     for (let index = 0; index < 5000; index += 1) {
       segment.commit([fill(index % 50, index)]);
-      if (index % 700 === 699) segment.sync();
+      if (index % 1200 === 1199) segment.sync();
     }
     const result = walked(scan(1, segment.bytes()));
-    expect(result.frames.map((it) => it.firstSeq)).toEqual(Array.from({ length: 100 }, (_, index) => 4901 + index));
-    expect(result.listedFrom).toEqual({ end: segment.frames[4899]!.end, lastSeq: 4900 });
+    expect(result.frames.map((it) => it.firstSeq)).toEqual(Array.from({ length: 200 }, (_, index) => 4801 + index));
+    expect(result.listedFrom).toEqual({ end: segment.frames[4799]!.end, lastSeq: 4800 });
   });
 
   test("takes the largest floor of the trims", () => {
