@@ -238,21 +238,29 @@ async function* batches<T>(log: ReadableLog, codec: Codec<T>, range: ReadRange, 
 }
 
 function decodeCommit<T>(codec: Codec<T>, commit: StoredCommit, from: number, to: number, limit: number): LogBatch<T> {
-  const { bytes } = commit;
+  const { bytes, end: commitEnd } = commit;
+  const { buffer, byteOffset } = bytes;
   const values: T[] = [];
-  let at = commit.start;
-  let firstSeq = 0;
+  const firstSeq = Math.max(commit.firstSeq, from);
   const endSeq = commit.firstSeq + commit.recordCount;
-  for (let seq = commit.firstSeq; seq < endSeq; seq++) {
-    const start = at + 4;
-    if (start > commit.end) throw malformed(commit);
-    const end = start + lengthAt(bytes, at);
-    if (end > commit.end || (seq === endSeq - 1 && end !== commit.end)) throw malformed(commit);
-    at = end;
-    if (seq < from) continue;
-    if (seq > to || values.length >= limit) break;
-    if (values.length === 0) firstSeq = seq;
-    values.push(decode(codec, bytes, start, end, seq));
+  let at = commit.start;
+  let seq = commit.firstSeq;
+  let isDecoding = false;
+  try {
+    for (; seq < endSeq; seq++) {
+      const start = at + 4;
+      if (start > commitEnd) throw malformed(commit);
+      const end = start + lengthAt(bytes, at);
+      if (end > commitEnd || (seq === endSeq - 1 && end !== commitEnd)) throw malformed(commit);
+      at = end;
+      if (seq < from) continue;
+      if (seq > to || values.length >= limit) break;
+      isDecoding = true;
+      values.push(codec.decode(new Uint8Array(buffer, byteOffset + start, end - start)));
+      isDecoding = false;
+    }
+  } catch (error) {
+    throw isDecoding ? undecodable(codec, seq, error) : error;
   }
   return { firstSeq, lastSeq: firstSeq + values.length - 1, committedAtMs: commit.committedAtMs, values };
 }
@@ -274,8 +282,12 @@ function decode<T>(codec: Codec<T>, bytes: Uint8Array, start: number, end: numbe
   try {
     return codec.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));
   } catch (cause) {
-    throw new WalError("WAL_CODEC_FAILED", `the codec "${codec.name}" cannot read record ${seq}`, { operation: "read", seq, cause });
+    throw undecodable(codec, seq, cause);
   }
+}
+
+function undecodable<T>(codec: Codec<T>, seq: number, cause: unknown): WalError {
+  return new WalError("WAL_CODEC_FAILED", `the codec "${codec.name}" cannot read record ${seq}`, { operation: "read", seq, cause });
 }
 
 function lengthAt(bytes: Uint8Array, at: number): number {
