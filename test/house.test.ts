@@ -95,7 +95,7 @@ describe.each([...packages, ...apps])("$directory", ({ manifest: { scripts, engi
       build: "tsc -p tsconfig.build.json",
       typecheck: "tsc -p tsconfig.json",
       lint: "eslint . --max-warnings 0",
-      test: "vitest run",
+      test: "vitest run --testTimeout=30000", // They sync to a disk that others may be using.
     });
     expect({ engines, license }).toEqual({ engines: manifest.engines, license: manifest.license });
   });
