@@ -1,5 +1,5 @@
 import { formatFigure, formatRatio } from "./figures.js";
-import { closingLine, environmentLines, missingLines, targetsLine, type BenchReport } from "./report.js";
+import { closingLine, environmentLines, missingLines, shortLines, targetsLine, type BenchReport } from "./report.js";
 import { isMeasured, type Better, type Row } from "./row.js";
 
 /**
@@ -21,7 +21,7 @@ export function htmlReport(report: BenchReport): string {
 ${chart("More is better: how many times as much as the other", "more", rows)}
 ${chart("Less is better: how many times as long as the other", "less", rows)}
 ${boundTable(rows)}
-${list([...missingLines(report.rows), ...report.notRun.map((work) => `Not in this run: ${work}`)])}
+${list([...shortLines(report), ...missingLines(report.rows), ...report.notRun.map((work) => `Not in this run: ${work}`)])}
 <h2>Settings</h2>
 ${list(Object.entries(report.settings).map(([name, setting]) => `${name}: ${setting}`))}
 </html>

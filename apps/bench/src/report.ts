@@ -40,12 +40,13 @@ export function tableText(report: BenchReport): string {
     style: { head: [], border: [] },
     chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
   });
-  for (const row of report.rows.filter(isMeasured)) table.push(cells(row, report.runs));
+  for (const row of report.rows.filter(isMeasured)) table.push(cells(row));
   const named = new Set(report.rows.filter(isMeasured).flatMap(({ against }) => (against === undefined ? [] : [against.name])));
   const settings = Object.entries(report.settings).filter(([name]) => name === "log" || named.has(name));
   return [
     table.toString(),
     "ratio: ours divided by theirs, median of rounds run in turns (least–most); ↑ more is better, ↓ less is better. Records of 256 bytes; k, M: thousand, million.",
+    ...shortLines(report),
     ...missingLines(report.rows),
     ...(report.notRun.length === 0 ? [] : [`not in this run: ${report.notRun.join("; ")}`]),
     "",
@@ -94,11 +95,18 @@ export function missingLines(rows: readonly RowResult[]): readonly string[] {
   return [...works].map(([reason, names]) => `${reason}: ${names.join("; ")}`);
 }
 
-function cells(row: Row, runs: number): string[] {
-  const rounds = row.rounds?.ours.length ?? runs;
-  const notes = [...(row.note === undefined ? [] : [row.note]), ...(rounds < runs ? [`${rounds} of ${runs} rounds: time was up`] : [])];
+/** Which comparisons ended before all their rounds. */
+export function shortLines({ rows, runs }: Pick<BenchReport, "rows" | "runs">): readonly string[] {
+  const short = rows.filter(isMeasured).flatMap(({ work, rounds }) => {
+    const done = rounds?.ours.length ?? runs;
+    return done < runs ? [`${work} (${done} of ${runs})`] : [];
+  });
+  return short.length === 0 ? [] : [`fewer rounds than asked for, because time was up: ${[...new Set(short)].join("; ")}`];
+}
+
+function cells(row: Row): string[] {
   return [
-    [row.work, ...notes.map((note) => `  ${note}`)].join("\n"),
+    row.note === undefined ? row.work : `${row.work}\n  ${row.note}`,
     formatFigure(row.ours),
     row.against?.name ?? "",
     row.against === undefined ? "" : formatFigure(row.against.figure),

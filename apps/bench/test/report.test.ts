@@ -84,7 +84,7 @@ describe("the table", () => {
   });
 
   it("says when time was up before all rounds were run", () => {
-    expect(tableText(report([{ ...met, rounds: { ours: [1, 2], theirs: [3, 4] } }]))).toContain("2 of 5 rounds: time was up");
+    expect(tableText(report([{ ...met, rounds: { ours: [1, 2], theirs: [3, 4] } }]))).toContain("because time was up: 64 appenders (2 of 5)\n");
     expect(tableText(report([{ ...met, rounds: { ours: [1, 2, 3, 4, 5] } }]))).not.toContain("time was up");
   });
 
