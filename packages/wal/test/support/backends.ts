@@ -26,8 +26,8 @@ export interface Store {
   make(): Promise<Place>;
 }
 
-export const memory: Store = { name: "memory", make: () => Promise.resolve(memoryPlace()) };
-export const directory: Store = { name: "directory", make: () => directoryPlace() };
+const memory: Store = { name: "memory", make: () => Promise.resolve(memoryPlace()) };
+const directory: Store = { name: "directory", make: () => directoryPlace() };
 export const stores: readonly Store[] = [memory, directory];
 
 export function memoryPlace(): Place {
