@@ -297,7 +297,9 @@ describe("the chain", () => {
     ["shorter than what was durable in it", identity(4, { fileBytes: at(4) - 1 }), "WAL_CORRUPT", at(4) - 1],
     ["one that starts behind its successor", identity(4, { begin: beginOf({ predecessor: [2, 5], lastSeq: 10 }) }), "WAL_CORRUPT", 4096],
   ])("a segment of it that is %s is refused", (_, answer, code, offset) => {
-    const plan = planWith([2, 4, 7], ({ kind }) => (kind === "scan" ? { kind, scan: head } : { kind, identity: answer }));
+    const plan = planWith([2, 4, 7], ({ kind, number }) =>
+      kind === "scan" ? { kind, scan: head } : { kind, identity: number === 4 ? answer : identityOf(first) },
+    );
     expect(plan).toMatchObject({ kind: "error", code, segment: 4, offset });
   });
 
