@@ -223,8 +223,9 @@ async function* batches<T>(log: ReadableLog, codec: Codec<T>, range: ReadRange, 
   const from = range.from ?? first;
   const to = Math.min(range.to ?? last, last);
   let left = range.limit ?? Infinity;
+  if (left <= 0) return;
   if (from < first) throw trimmed("readBatches", from, first);
-  if (from > to || left <= 0) return;
+  if (from > to) return;
   const cursor = log.commits({ from, to, reverse: false, signal: range.signal });
   for (let chunk = await cursor.next(); chunk !== undefined; chunk = await cursor.next()) {
     for (const commit of chunk) {

@@ -4,7 +4,7 @@ import type { LogRecord, LogSource, ReadRange } from "../../src/index.js";
 import { WalError, type WalErrorCode } from "../../src/index.js";
 
 /** The error that a promise rejects with; fails if it resolves. */
-async function rejection(promise: Promise<unknown>): Promise<unknown> {
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   let value: unknown;
   try {
     value = await promise;
