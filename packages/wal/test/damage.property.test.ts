@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { fc, test } from "@fast-check/vitest";
-import { describe, expect } from "vitest";
+import { describe, expect, vi } from "vitest";
 
 import { planRecovery } from "../src/format/plan.js";
 import { identifySegment } from "../src/format/scan.js";
@@ -9,6 +9,8 @@ import { FrameKind, encodeSegmentHeader, type Floor } from "../src/format/segmen
 import { builtLog, expectedOf, summaryOf, type BuiltLog } from "./support/damage.js";
 import { planFor, readLog, scan } from "./support/log-files.js";
 import { SegmentBuilder } from "./support/segment-builder.js";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 type Step =
   | { readonly do: "commit"; readonly records: readonly Uint8Array[] }
@@ -54,7 +56,7 @@ const harms: fc.Arbitrary<Harm> = fc.record({
 });
 
 describe("a log with harmed bytes", () => {
-  test.prop([logs, harms, fc.option(fc.nat(), { nil: undefined })], { numRuns: 1500 })(
+  test.prop([logs, harms, fc.option(fc.nat(), { nil: undefined })], { numRuns: 1000 })(
     "in one file gives what its format says it must",
     (log, harm, cut) => {
       const index = harm.segment % log.segments.length;

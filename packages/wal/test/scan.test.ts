@@ -1,5 +1,5 @@
 import { crc32c } from "@holdfast/bytes";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import {
   SCAN_WINDOW_BYTES,
@@ -14,6 +14,8 @@ import {
 import { FrameKind, MAX_SEGMENT_FILE_BYTES, place, roundUp } from "../src/format/segment.js";
 import { scan } from "./support/log-files.js";
 import { SegmentBuilder, fill, text } from "./support/segment-builder.js";
+
+vi.setConfig({ testTimeout: 30_000 });
 
 const ONE = [text("one")];
 
