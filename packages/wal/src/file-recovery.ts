@@ -1,9 +1,21 @@
 import { isHoldfastError, type StorageBackend, type StorageKey, type StoragePrefix } from "@holdfast/storage";
 import { WalError } from "./errors.js";
-import { planRecovery, type ChainLink, type PlanAnswer, type PlanRequest, type RecoveryPlan } from "./format/plan.js";
+import {
+  planHead,
+  planRecovery,
+  type ChainLink,
+  type HeadPlan,
+  type NewLogPlan,
+  type PlanAnswer,
+  type PlanError,
+  type Planning,
+  type PlanRequest,
+  type RecoveryPlan,
+} from "./format/plan.js";
 import { identifySegment, IDENTITY_BYTES, scanSegment, type SegmentScan, type WalkedFrame } from "./format/scan.js";
 import { frameCheck, type Begin, type Floor, type Predecessor, type SegmentHeader } from "./format/segment.js";
 import { isReserveKey, parseSegmentKey, segmentKey, segmentPrefix } from "./layout.js";
+import { SegmentChain } from "./segment-chain.js";
 import { SegmentIndex } from "./segment-index.js";
 import type { ReadableSegment } from "./segment-reader.js";
 import type { LogRecovery } from "./types.js";
@@ -12,8 +24,8 @@ import type { LogRecovery } from "./types.js";
 export interface RecoveredFiles {
   /** Numbers of all segment files, ascending. */
   readonly numbers: readonly number[];
-  /** The history from the floor to the head, ascending, as far as it is proven. */
-  readonly segments: readonly ReadableSegment[];
+  /** The history, as far as it is proven. */
+  readonly chain: SegmentChain;
   /** The newest segment of the history; `undefined` for a new log. The next segment names it. */
   readonly head: Predecessor | undefined;
   /** What the head itself stands on. */
@@ -26,6 +38,8 @@ export interface RecoveredFiles {
   readonly nextSeq: number;
   readonly floor: Floor;
   readonly newNumber: number;
+  /** Files that carry nothing, ascending: left by openings since the head was made. */
+  readonly voids: readonly number[];
   readonly logId: Uint8Array | undefined;
   readonly committedAtMs: number;
   readonly recovery: LogRecovery;
@@ -44,45 +58,53 @@ export async function recoverFiles(
 ): Promise<RecoveredFiles> {
   const numbers = await listSegments(storage, prefix, signal);
   const reader = new PlanReader(storage, prefix, signal);
-  const plan = await reader.plan(numbers);
+  const plan = await reader.head(numbers);
   const recovery = { ...NOTHING_FOUND, scannedSegments: reader.scannedSegments, scannedBytes: reader.scannedBytes };
+  if (plan.kind === "error") throw planError(plan, prefix);
   if (plan.kind === "new") {
+    const floor = { seq: startSeq, number: 1 };
     return {
       numbers,
-      segments: [],
+      chain: new SegmentChain({ reader, prefix, numbers, floor, head: undefined }),
       head: undefined,
       headBegin: undefined,
       lastSeq: startSeq - 1,
       copy: [],
       source: undefined,
       nextSeq: startSeq,
-      floor: { seq: startSeq, number: 1 },
+      floor,
       newNumber: plan.newNumber,
+      voids: plan.voids,
       logId: plan.logId,
       committedAtMs: 0,
       recovery: { ...recovery, closedCleanly: plan.voids.length === 0, voidSegments: plan.voids.map((it) => segmentKey(prefix, it)) },
     };
   }
-  if (plan.kind === "error") throw planError(plan, prefix);
-  const { tornTail } = plan;
+  const { head, tornTail } = plan;
+  const chain = new SegmentChain({ reader, prefix, numbers, floor: plan.floor, head });
+  await chain.reachNewest();
+  const { number, provenBytes, lastSeq } = head.link;
+  // Between a segment and the one it names, and above the head, no file is part of the history.
+  const voids = numbers.filter((it) => it > Math.max(head.begin.predecessor?.number ?? 0, plan.floor.number - 1) && it !== number);
   return {
     numbers,
-    segments: plan.chain.map((link) => readableSegment(prefix, link)),
-    head: { number: plan.head, provenBytes: plan.end },
-    headBegin: plan.headBegin,
-    lastSeq: plan.lastSeq,
+    chain,
+    head: { number, provenBytes },
+    headBegin: head.begin,
+    lastSeq,
     copy: plan.copy,
     source: { ...plan.source, key: segmentKey(prefix, plan.source.number) },
     nextSeq: plan.nextSeq,
     floor: plan.floor,
     newNumber: plan.newNumber,
+    voids,
     logId: plan.logId,
     committedAtMs: plan.lastCommittedAtMs,
     recovery: {
       ...recovery,
       tornTail: tornTail === undefined ? undefined : { key: segmentKey(prefix, tornTail.number), offset: tornTail.offset, bytes: tornTail.bytes },
-      copiedRecords: plan.nextSeq - 1 - plan.lastSeq,
-      voidSegments: plan.voids.map((it) => segmentKey(prefix, it)),
+      copiedRecords: plan.nextSeq - 1 - lastSeq,
+      voidSegments: voids.map((it) => segmentKey(prefix, it)),
       closedCleanly: plan.closedCleanly,
     },
   };
@@ -103,7 +125,7 @@ export function readableSegment(prefix: StoragePrefix, link: ChainLink): Readabl
 }
 
 /** The error that a plan stands for. */
-export function planError(plan: Extract<RecoveryPlan, { kind: "error" }>, prefix: StoragePrefix): WalError {
+export function planError(plan: PlanError, prefix: StoragePrefix): WalError {
   const key = segmentKey(prefix, plan.segment);
   return new WalError(plan.code, `the log cannot be opened, and nothing was changed: ${plan.reason}`, { operation: "openLog", key, offset: plan.offset });
 }
@@ -166,14 +188,24 @@ export class PlanReader {
     this.#signal = signal;
   }
 
-  async plan(numbers: readonly number[]): Promise<RecoveryPlan> {
-    const planning = planRecovery(numbers);
+  /** The whole plan: every segment of the history is looked at. */
+  plan(numbers: readonly number[]): Promise<RecoveryPlan> {
+    return this.#run(planRecovery(numbers));
+  }
+
+  /** The plan for opening: only the newest segments are looked at. */
+  head(numbers: readonly number[]): Promise<HeadPlan | NewLogPlan | PlanError> {
+    return this.#run(planHead(numbers));
+  }
+
+  async #run<T>(planning: Planning<T>): Promise<T> {
     let step = planning.next();
-    while (step.done !== true) step = planning.next(await this.#answer(step.value));
+    while (step.done !== true) step = planning.next(await this.answer(step.value));
     return step.value;
   }
 
-  async #answer({ kind, number }: PlanRequest): Promise<PlanAnswer> {
+  /** What a plan wants to know. */
+  async answer({ kind, number }: PlanRequest): Promise<PlanAnswer> {
     const key = segmentKey(this.#prefix, number);
     try {
       if (kind === "scan") {

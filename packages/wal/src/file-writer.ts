@@ -10,7 +10,8 @@ import { recoverFiles, type RecoveredFiles } from "./file-recovery.js";
 import { absorbHead, followHead, readCopy, type Inheritance } from "./inheritance.js";
 import { reserveKey, segmentKey } from "./layout.js";
 import type { LogSettings } from "./options.js";
-import { findSegment, readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
+import type { SegmentChain } from "./segment-chain.js";
+import { readSegments, type SegmentHistory } from "./segment-reader.js";
 import type { LogRecovery } from "./types.js";
 
 /** What {@link openFileWriter} needs. */
@@ -57,8 +58,8 @@ class FileWriter implements LogWriter {
   readonly #lock: StorageLock;
   readonly #history: SegmentHistory;
   readonly #found: RecoveredFiles;
-  /** The history, ascending; the last one is the segment that is written to, if this handle has made one. */
-  readonly #segments: ReadableSegment[];
+  /** The history; its newest segment is the one that is written to, if this handle has made one. */
+  readonly #chain: SegmentChain;
   #current: ActiveSegment | undefined;
   /** The following segment, made while the current one fills up. */
   #next: Promise<ActiveSegment> | undefined;
@@ -78,7 +79,7 @@ class FileWriter implements LogWriter {
     this.#options = options;
     this.#lock = lock;
     this.#found = found;
-    this.#segments = [...found.segments];
+    this.#chain = found.chain;
     this.#files = new Set(found.numbers);
     this.#nextNumber = found.newNumber;
     this.#floor = found.floor;
@@ -86,7 +87,8 @@ class FileWriter implements LogWriter {
     this.#committedAtMs = found.committedAtMs;
     this.#history = {
       storage: options.storage,
-      segments: () => this.#segments,
+      segments: () => this.#chain.segments,
+      reach: (seq) => this.#chain.reach(seq),
       firstSeq: () => this.#floor.seq,
       refresh: () => Promise.resolve(), // Nobody else changes the log while this handle has the lock.
     };
@@ -156,7 +158,7 @@ class FileWriter implements LogWriter {
     }
     if (seq <= this.#floor.seq) return;
     const current = this.#current;
-    const floor = this.#floorAt(seq);
+    const floor = await this.#floorAt(seq);
     if (current === undefined) {
       // No frame of this handle yet: the begin of its first segment states the floor.
       this.#use(await this.#begin(this.#inheritingBegin(followHead(this.#found), floor)));
@@ -167,7 +169,7 @@ class FileWriter implements LogWriter {
       this.#settled = true;
     }
     this.#floor = floor;
-    this.#dropBelowFloor();
+    this.#chain.dropBelow(this.#floor.number);
     this.#inBackground("remove trimmed segments", () => this.#tidy());
   }
 
@@ -259,8 +261,7 @@ class FileWriter implements LogWriter {
     const segment = await this.#begin(this.#inheritingBegin(inheritance, this.#floor));
     if (!(await this.#copyInto(segment, inheritance))) return undefined;
     // Readers go on in the head until everything it holds is here.
-    if (inheritance.absorbsHead) this.#segments.pop();
-    this.#use(segment);
+    this.#use(segment, inheritance.absorbsHead);
     // Files of interrupted openings may go when the copies are durable, an absorbed head only when they are vouched for.
     if (inheritance.copies.length > 0 && !inheritance.absorbsHead) this.#settle();
     return segment;
@@ -278,9 +279,10 @@ class FileWriter implements LogWriter {
     };
   }
 
-  #use(segment: ActiveSegment): void {
+  #use(segment: ActiveSegment, replacesNewest = false): void {
     this.#current = segment;
-    this.#segments.push(segment);
+    if (replacesNewest) this.#chain.replaceNewest(segment);
+    else this.#chain.push(segment);
     announceSegment(this.#options.prefix, "begun", segment.number);
   }
 
@@ -369,25 +371,20 @@ class FileWriter implements LogWriter {
   }
 
   /** The floor that makes `seq` the first one kept: the newest segment of the history that begins at or before it. */
-  #floorAt(seq: number): Floor {
-    const segment = this.#segments[findSegment(this.#segments, seq)];
-    return { seq, number: Math.max(segment?.number ?? 1, this.#floor.number) };
-  }
-
-  #dropBelowFloor(): void {
-    const keep = this.#segments.findIndex((segment) => segment.number >= this.#floor.number);
-    if (keep > 0) this.#segments.splice(0, keep);
+  async #floorAt(seq: number): Promise<Floor> {
+    await this.#chain.reach(seq);
+    return { seq, number: Math.max(this.#chain.find(seq)?.number ?? 1, this.#floor.number) };
   }
 
   /** No room for the copies: a begin of 8 KiB with the new floor comes first, then room is made, then the copies follow it. */
   async #trimWhenFull(seq: number): Promise<void> {
     const { storage, prefix } = this.#options;
-    const floor = this.#floorAt(seq);
+    const floor = await this.#floorAt(seq);
     const inheritance = followHead(this.#found);
     await storage.remove([reserveKey(prefix)]);
     const segment = await this.#begin(this.#inheritingBegin(inheritance, floor));
     this.#floor = floor;
-    this.#dropBelowFloor();
+    this.#chain.dropBelow(this.#floor.number);
     await this.#remove([...this.#files].filter((number) => number < floor.number));
     // If there is still no room, the floor holds and the log stays as it is.
     if (!(await this.#copyInto(segment, inheritance))) throw unsteady(prefix);
@@ -399,19 +396,19 @@ class FileWriter implements LogWriter {
 
   /** Removes what is below the floor and what interrupted openings left, once this handle's segment is known to last. */
   async #tidy(): Promise<void> {
-    if (this.#settled) {
-      const history = new Set(this.#segments.map((segment) => segment.number));
-      const next = await this.#next?.catch(() => undefined); // #prepareNext has told.
-      const gone = [...this.#files].filter((number) => {
-        if (number < this.#floor.number) return true;
-        return !history.has(number) && number !== next?.number && number < (this.#current?.number ?? 0);
-      });
-      await this.#remove(gone);
-    } else {
-      // The floor was stated by a begin of this handle.
-      await this.#remove([...this.#files].filter((number) => number < this.#floor.number));
-    }
+    const next = await this.#next?.catch(() => undefined); // #prepareNext has told.
+    const inUse = new Set([...this.#chain.segments.map((segment) => segment.number), next?.number]);
+    // Below the floor that a begin or trim frame of this handle states. Voids only once this handle's segment is sure to last.
+    const gone = [...this.#files].filter((number) => number < this.#floor.number || (this.#settled && !inUse.has(number) && this.#isVoid(number)));
+    await this.#remove(gone);
     await this.#keepReserve();
+  }
+
+  /** Left by interrupted openings, replaced by this handle's segment, or begun by this handle and given up. */
+  #isVoid(number: number): boolean {
+    const { voids, head, newNumber } = this.#found;
+    const isOwn = number >= newNumber && number < (this.#current?.number ?? 0);
+    return isOwn || voids.includes(number) || number === head?.number;
   }
 
   async #remove(numbers: readonly number[]): Promise<void> {

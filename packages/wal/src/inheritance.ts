@@ -34,10 +34,9 @@ export function followHead(found: RecoveredFiles): Inheritance {
  */
 export async function absorbHead(storage: StorageBackend, found: RecoveredFiles): Promise<Inheritance | undefined> {
   const { head, headBegin } = found;
-  const segment = found.segments.at(-1);
-  const before = found.segments.at(-2);
+  const segment = found.chain.segments.at(-1);
   if (head === undefined || headBegin?.predecessor === undefined || segment === undefined) return undefined;
-  if (before?.number !== headBegin.predecessor.number) return undefined;
+  if (!found.numbers.includes(headBegin.predecessor.number) || headBegin.predecessor.number < found.floor.number) return undefined;
   const length = head.provenBytes - FIRST_FRAME_OFFSET;
   if (length > ABSORB_BYTES) return undefined;
   const { key, check } = segment;

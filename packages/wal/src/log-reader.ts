@@ -5,7 +5,8 @@ import { isShrinking, listSegments, planError, PlanReader, readableSegment } fro
 import { followRecords } from "./follow.js";
 import { HeadSegment } from "./head-segment.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
-import type { RecoveredPlan, RecoveryPlan } from "./format/plan.js";
+import type { HeadPlan, NewLogPlan } from "./format/plan.js";
+import { SegmentChain } from "./segment-chain.js";
 import { readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
 import { Successors } from "./successors.js";
 import type { Codec, FollowOptions, LogBatch, LogReader, LogReaderOptions, LogRecord, ReadRange } from "./types.js";
@@ -27,6 +28,7 @@ export async function openLogReader<T>(options: LogReaderOptions<T>): Promise<Lo
   const files = new LogFiles(options.storage, storagePrefix(options.prefix));
   options.signal?.throwIfAborted();
   await files.refresh();
+  await files.reachNewest();
   const clock = options.clock ?? systemClock;
   const poll = (wake: () => void): (() => void) => {
     let cancel: () => void;
@@ -113,7 +115,7 @@ class LogFiles implements SegmentHistory {
   readonly storage: StorageBackend;
   readonly #prefix: StoragePrefix;
   readonly #successors: Successors;
-  #segments: readonly ReadableSegment[] = [];
+  #chain: SegmentChain | undefined;
   #head: HeadSegment | undefined;
   #numbers = "";
   #floorSeq = 1;
@@ -126,7 +128,7 @@ class LogFiles implements SegmentHistory {
   }
 
   segments(): readonly ReadableSegment[] {
-    return this.#segments;
+    return this.#chain?.segments ?? [];
   }
 
   firstSeq(): number {
@@ -134,7 +136,32 @@ class LogFiles implements SegmentHistory {
   }
 
   lastSeq(): number {
-    return this.#segments.at(-1)?.lastSeq ?? this.#floorSeq - 1;
+    return this.#head?.lastSeq ?? this.#floorSeq - 1;
+  }
+
+  reach(seq: number): Promise<void> {
+    return this.#twice(() => this.#chain?.reach(seq), () => seq < this.#floorSeq);
+  }
+
+  /** Looks at as much of the history as opening does. */
+  reachNewest(): Promise<void> {
+    return this.#twice(() => this.#chain?.reachNewest(), () => false);
+  }
+
+  /** Files may be trimmed while the history is followed back: what is missing counts when it is missing at a second look. */
+  async #twice(follow: () => Promise<void> | undefined, isTrimmed: () => boolean): Promise<void> {
+    for (let before: WalError | undefined; ; ) {
+      try {
+        await follow();
+        return;
+      } catch (error) {
+        if (!(error instanceof WalError) || isSame(before, error)) throw error;
+        before = error;
+        this.#numbers = "";
+        await this.refresh();
+        if (isTrimmed()) return;
+      }
+    }
   }
 
   refresh(): Promise<void> {
@@ -147,45 +174,39 @@ class LogFiles implements SegmentHistory {
   async #look(): Promise<void> {
     const numbers = await listSegments(this.storage, this.#prefix, undefined);
     const names = numbers.join();
-    const head = this.#head;
+    const known = this.#head;
     // While no file comes or goes or becomes the head, only what was appended to the head has to be read.
-    if (names === this.#numbers && head !== undefined && !(await this.#successors.overtake(head, numbers)) && (await head.extend())) {
-      this.#floorSeq = Math.max(this.#floorSeq, head.floorSeq);
+    if (names === this.#numbers && known !== undefined && !(await this.#successors.overtake(known, numbers)) && (await known.extend())) {
+      this.#floorSeq = Math.max(this.#floorSeq, known.floorSeq);
       return;
     }
     const plan = await this.#plan(numbers);
     this.#numbers = names;
     if (plan.kind === "new") return;
-    const known = new Map(this.#segments.map((segment) => [segment.number, segment]));
-    const links = plan.chain.slice(0, -1);
-    const last = plan.chain.at(-1);
-    if (last === undefined) return;
-    this.#head = new HeadSegment(this.storage, readableSegment(this.#prefix, last), plan.floor.seq);
-    this.#segments = [
-      // What a reader is in the middle of keeps its index.
-      ...links.map((link) => {
-        const before = known.get(link.number);
-        return before?.provenBytes === link.provenBytes && !(before instanceof HeadSegment) ? before : readableSegment(this.#prefix, link);
-      }),
-      this.#head,
-    ];
+    const head = new HeadSegment(this.storage, readableSegment(this.#prefix, plan.head.link), plan.floor.seq);
+    const reader = new PlanReader(this.storage, this.#prefix, undefined);
+    const chain = new SegmentChain({ reader, prefix: this.#prefix, numbers: plan.numbers, floor: plan.floor, head: plan.head }, head);
+    // What a reader is in the middle of stays as it is.
+    if (this.#chain !== undefined) await chain.continueFrom(this.#chain);
+    this.#head = head;
+    this.#chain = chain;
     this.#floorSeq = Math.max(this.#floorSeq, plan.floor.seq);
   }
 
   /** Files come, grow and go while they are looked at: an error counts when it is found twice in the same place. */
-  async #plan(numbers: readonly number[]): Promise<Exclude<RecoveryPlan, { kind: "error" }>> {
+  async #plan(numbers: readonly number[]): Promise<NewLogPlan | (HeadPlan & { readonly numbers: readonly number[] })> {
     let before: WalError | undefined;
     for (let listed = numbers; ; listed = await listSegments(this.storage, this.#prefix, undefined)) {
       const plan = await this.#tryPlan(listed);
-      if (!(plan instanceof WalError)) return plan;
-      if (before?.code === plan.code && before.key === plan.key && before.offset === plan.offset) throw plan;
+      if (!(plan instanceof WalError)) return plan.kind === "new" ? plan : { ...plan, numbers: listed };
+      if (isSame(before, plan)) throw plan;
       before = plan;
     }
   }
 
-  async #tryPlan(numbers: readonly number[]): Promise<NewOrRecovered | WalError> {
+  async #tryPlan(numbers: readonly number[]): Promise<NewLogPlan | HeadPlan | WalError> {
     try {
-      const plan = await new PlanReader(this.storage, this.#prefix, undefined).plan(numbers);
+      const plan = await new PlanReader(this.storage, this.#prefix, undefined).head(numbers);
       return plan.kind === "error" ? planError(plan, this.#prefix) : plan;
     } catch (error) {
       if (isShrinking(error)) return error;
@@ -194,4 +215,6 @@ class LogFiles implements SegmentHistory {
   }
 }
 
-type NewOrRecovered = RecoveredPlan | Extract<RecoveryPlan, { kind: "new" }>;
+function isSame(one: WalError | undefined, other: WalError): boolean {
+  return one?.code === other.code && one.key === other.key && one.offset === other.offset;
+}

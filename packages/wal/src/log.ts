@@ -461,5 +461,6 @@ class DurableLog<T> implements Log<T> {
 
 /** Nothing was written and nothing is broken: the next call may try again. */
 function isHarmless(error: unknown): boolean {
-  return isHoldfastError(error) && error.outcome === "not_applied";
+  // A poisoned file has written nothing either, and never will: preparing space in it failed.
+  return isHoldfastError(error) && error.outcome === "not_applied" && error.code !== "STORAGE_POISONED";
 }

@@ -2,6 +2,7 @@ import { crc32c } from "@holdfast/bytes";
 import type { StorageBackend, StorageKey } from "@holdfast/storage";
 import type { CommitCursor, CommitRange, StoredCommit } from "./device.js";
 import { WalError } from "./errors.js";
+import { readFailed } from "./file-recovery.js";
 import {
   BLOCK_BYTES,
   decodeFrameHeader,
@@ -35,8 +36,10 @@ export interface ReadableSegment {
 /** A log's history in files. */
 export interface SegmentHistory {
   readonly storage: StorageBackend;
-  /** Ascending; sequence numbers without a gap from one to the next. */
+  /** Ascending; sequence numbers without a gap from one to the next. Older ones may still have to be reached. */
   segments(): readonly ReadableSegment[];
+  /** Makes {@link segments} go back to the one that holds `seq`. */
+  reach(seq: number): Promise<void>;
   firstSeq(): number;
   /** Looks again what is there, before a segment that has gone is called missing. */
   refresh(): Promise<void>;
@@ -66,7 +69,7 @@ class ForwardCursor implements CommitCursor {
   async next(): Promise<readonly StoredCommit[] | undefined> {
     while (this.#seq <= this.#range.to) {
       this.#range.signal?.throwIfAborted();
-      const segment = this.#enter();
+      const segment = await this.#enter();
       if (segment === undefined) return undefined;
       const commits = await this.#readWindow(segment);
       if (commits.length > 0) return commits;
@@ -75,9 +78,10 @@ class ForwardCursor implements CommitCursor {
   }
 
   /** The segment that holds the next record, with the offset set; `undefined` at the end of the history. */
-  #enter(): ReadableSegment | undefined {
+  async #enter(): Promise<ReadableSegment | undefined> {
     const inside = this.#segment;
     if (inside !== undefined && this.#seq <= inside.lastSeq) return inside;
+    await this.#history.reach(this.#seq);
     const segments = this.#history.segments();
     const segment = segments[findSegment(segments, this.#seq)];
     if (segment === undefined || this.#seq > segment.lastSeq) {
@@ -132,7 +136,9 @@ class ForwardCursor implements CommitCursor {
 
   #read(segment: ReadableSegment, offset: number, limit: number, length = this.#windowBytes): Promise<Uint8Array | undefined> {
     const range = { offset, length: Math.min(length, limit - offset) };
-    return this.#history.storage.read(segment.key, { range, signal: this.#range.signal });
+    return this.#history.storage.read(segment.key, { range, signal: this.#range.signal }).catch((error: unknown) => {
+      throw readFailed(error, segment.key);
+    });
   }
 
   /** The file has gone: it was trimmed, or another one has taken its place, or it is missing. */
@@ -181,6 +187,7 @@ class BackwardCursor implements CommitCursor {
 
   async next(): Promise<readonly StoredCommit[] | undefined> {
     if (this.#to < this.#range.from) return undefined;
+    await this.#history.reach(this.#to);
     const segments = this.#history.segments();
     const segment = segments[findSegment(segments, this.#to)];
     if (segment === undefined || this.#to > segment.lastSeq) {

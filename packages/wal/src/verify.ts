@@ -3,9 +3,9 @@ import { isHoldfastError, storagePrefix, type StorageBackend } from "@holdfast/s
 import { WalError } from "./errors.js";
 import { listSegments, planError, PlanReader, readableSegment } from "./file-recovery.js";
 import { RecordCursor } from "./format/records.js";
-import { FIRST_FRAME_OFFSET, FrameKind, newFrameHeader } from "./format/segment.js";
+import { FIRST_FRAME_OFFSET, newFrameHeader } from "./format/segment.js";
 import { segmentKey } from "./layout.js";
-import { walkFrames, type ReadableSegment } from "./segment-reader.js";
+import { walkFrames, type ReadableSegment, type WalkEnd } from "./segment-reader.js";
 
 /** Options of {@link verifyLog}. */
 export interface VerifyOptions {
@@ -95,6 +95,15 @@ export async function verifyLog(options: VerifyOptions): Promise<LogVerification
   }
 }
 
+/** Where the body of a frame is: `at` in the file the frame, from `start` to `stop` in the window the body. */
+interface Body {
+  readonly at: number;
+  readonly start: number;
+  readonly stop: number;
+  readonly bodyCrc: number;
+  readonly recordCount: number;
+}
+
 /** Walks one segment through its proven end, a window at a time, the next one read ahead. Stops at the first thing that is wrong. */
 class VerifyingWalk {
   finding: VerifyFinding | undefined;
@@ -106,6 +115,9 @@ class VerifyingWalk {
   readonly #segment: ReadableSegment;
   readonly #signal: AbortSignal | undefined;
   #seq: number;
+  readonly #frame = newFrameHeader();
+  /** Of the window that is being checked. */
+  readonly #bodies: Body[] = [];
 
   constructor(storage: StorageBackend, segment: ReadableSegment, committedAtMs: number, signal: AbortSignal | undefined) {
     this.#storage = storage;
@@ -119,9 +131,9 @@ class VerifyingWalk {
     const segment = this.#segment;
     const limit = segment.provenBytes;
     let offset = FIRST_FRAME_OFFSET;
-    let reading = this.#read(offset, WINDOW_BYTES);
+    let reading: Promise<Uint8Array | undefined> | undefined;
     while (offset < limit) {
-      const bytes = await reading;
+      const bytes = await (reading ?? this.#read(offset, WINDOW_BYTES));
       if (bytes === undefined) {
         this.#found("WAL_SEGMENT_MISSING", undefined, "the segment is not there any more");
         return;
@@ -135,8 +147,10 @@ class VerifyingWalk {
         this.#found("WAL_CORRUPT", offset, walked.reason);
         return;
       }
+      // The headers say where the next window begins: it is read while the bodies of this one are checked.
+      if (walked.next < limit) reading = this.#readAhead(walked.next);
+      if (!this.#checkBodies(bytes, offset)) return;
       offset = walked.next;
-      if (offset < limit) reading = this.#readAhead(offset);
       this.checkedBytes = offset;
       onWindow(offset);
     }
@@ -146,23 +160,39 @@ class VerifyingWalk {
     }
   }
 
-  #walk(bytes: Uint8Array, offset: number, limit: number): ReturnType<typeof walkFrames> {
-    const { check } = this.#segment;
-    return walkFrames(this.#segment, bytes, offset, limit, newFrameHeader(), (frame, at, start, stop) => {
-      if (frame.bodyBytes > 0 && crc32c(bytes.subarray(start, stop), check.seedAt(at)) !== frame.bodyCrc) return "the checksum of a frame's body does not fit";
+  /** Checks the headers of a window, and notes where the bodies are. */
+  #walk(bytes: Uint8Array, offset: number, limit: number): WalkEnd {
+    this.#bodies.length = 0;
+    return walkFrames(this.#segment, bytes, offset, limit, this.#frame, (frame, at, start, stop) => {
       if (frame.firstSeq !== this.#seq) return `record ${frame.firstSeq} stands where record ${this.#seq} must be`;
       if (frame.committedAtMs < this.committedAtMs) return "a frame is older than the one before it";
-      if (frame.kind === FrameKind.commit) {
-        const records = new RecordCursor(bytes, start, stop, frame.recordCount);
-        while (records.move()); // Only to see that they fill the commit.
-        if (records.corrupt) return "the records of a commit do not fill it";
-        this.commits++;
-        this.records += frame.recordCount;
-      }
+      if (frame.bodyBytes > 0) this.#bodies.push({ at, start, stop, bodyCrc: frame.bodyCrc, recordCount: frame.recordCount });
       this.#seq += frame.recordCount;
       this.committedAtMs = frame.committedAtMs;
       return undefined;
     });
+  }
+
+  #checkBodies(bytes: Uint8Array, offset: number): boolean {
+    const { check } = this.#segment;
+    for (const { at, start, stop, bodyCrc, recordCount } of this.#bodies) {
+      if (crc32c(bytes.subarray(start, stop), check.seedAt(at)) !== bodyCrc) {
+        this.#found("WAL_CORRUPT", at, "the checksum of a frame's body does not fit");
+        return false;
+      }
+      if (recordCount > 0) {
+        const records = new RecordCursor(bytes, start, stop, recordCount);
+        while (records.move()); // Only to see that they fill the commit.
+        if (records.corrupt) {
+          this.#found("WAL_CORRUPT", at, "the records of a commit do not fill it");
+          return false;
+        }
+        this.commits++;
+        this.records += recordCount;
+      }
+      this.checkedBytes = Math.max(offset, at);
+    }
+    return true;
   }
 
   #read(offset: number, length: number): Promise<Uint8Array | undefined> {
@@ -206,4 +236,4 @@ const NOTHING = {
   closedCleanly: false,
 };
 
-const WINDOW_BYTES = 1024 * 1024;
+const WINDOW_BYTES = 4 * 1024 * 1024;

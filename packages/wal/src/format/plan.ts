@@ -53,11 +53,38 @@ export interface ChainLink {
   readonly provenBytes: number;
 }
 
-/** There is a log, and this is its state. */
-export interface RecoveredPlan {
-  readonly kind: "recovered";
+/** How far the history has been followed back: a segment of it, and what its begin says of the one before it. */
+export interface ChainEnd {
+  readonly link: ChainLink;
+  readonly begin: Begin;
+}
+
+/** There is a log, and this is its newest part: all that opening has to know. */
+export interface HeadPlan {
+  readonly kind: "head";
   readonly logId: Uint8Array;
-  /** The newest established segment. The next segment names it as predecessor, with `end` and `lastSeq`. */
+  /** The newest established segment. The next segment names it as predecessor, with its `provenBytes` and `lastSeq`. */
+  readonly head: ChainEnd;
+  /** The segment that the unproven commits are copied from, and that the tail is reported of. */
+  readonly source: { readonly number: number; readonly header: SegmentHeader };
+  /** The commits of the source to be copied, each as one frame, in order. They carry `lastSeq + 1` to `nextSeq − 1`. */
+  readonly copy: readonly WalkedFrame[];
+  /** The next sequence number when the copies are made. */
+  readonly nextSeq: number;
+  /** What is kept. */
+  readonly floor: Floor;
+  /** The number of the next segment. 2^53 if all are used up. */
+  readonly newNumber: number;
+  readonly tornTail: { readonly number: number; readonly offset: number; readonly bytes: number } | undefined;
+  /** Whether the last thing written is a seal. */
+  readonly closedCleanly: boolean;
+  /** The next frame must not be older. */
+  readonly lastCommittedAtMs: number;
+}
+
+/** There is a log, and this is the whole of its state. */
+export interface RecoveredPlan extends Omit<HeadPlan, "kind" | "head"> {
+  readonly kind: "recovered";
   readonly head: number;
   /** What the head itself stands on. */
   readonly headBegin: Begin;
@@ -67,25 +94,12 @@ export interface RecoveredPlan {
   readonly lastSeq: number;
   /** The segments from the one that holds the floor to the head, ascending. */
   readonly chain: readonly ChainLink[];
-  /** The segment that the unproven commits are copied from, and that the tail is reported of. */
-  readonly source: { readonly number: number; readonly header: SegmentHeader };
-  /** The commits of the source to be copied, each as one frame, in order. They carry `lastSeq + 1` to `nextSeq − 1`. */
-  readonly copy: readonly WalkedFrame[];
-  /** The next sequence number when the copies are made. */
-  readonly nextSeq: number;
   /** What is kept; `seq` is at least the first sequence number that is there. */
   readonly floor: Floor;
-  /** The number of the next segment. 2^53 if all are used up. */
-  readonly newNumber: number;
   /** Files above the floor that are not in the chain, ascending. To be removed only when the copies are durable. */
   readonly voids: readonly number[];
   /** Files below the floor, ascending. To be removed only when the floor was written again or is proven. */
   readonly belowFloor: readonly number[];
-  readonly tornTail: { readonly number: number; readonly offset: number; readonly bytes: number } | undefined;
-  /** Whether the last thing written is a seal. */
-  readonly closedCleanly: boolean;
-  /** The next frame must not be older. */
-  readonly lastCommittedAtMs: number;
 }
 
 export type RecoveryPlan = NewLogPlan | PlanError | RecoveredPlan;
@@ -98,8 +112,38 @@ export type RecoveryPlan = NewLogPlan | PlanError | RecoveredPlan;
  * @param numbers - The numbers of all segment files that are there, ascending, each once.
  */
 export function* planRecovery(numbers: readonly number[]): Planning<RecoveryPlan> {
+  const plan = yield* planHead(numbers);
+  if (plan.kind !== "head") return plan;
+  const { head, floor } = plan;
+  const chain = [head.link];
+  let first = head;
+  for (;;) {
+    const before = yield* followBack(first, numbers, floor);
+    if (before === undefined) break;
+    if ("kind" in before) return before;
+    chain.push(before.link);
+    first = before;
+  }
+  const lowest = Math.min(floor.number, first.link.number);
+  const inChain = new Set(chain.map((it) => it.number));
+  return {
+    ...plan,
+    kind: "recovered",
+    head: head.link.number,
+    headBegin: head.begin,
+    end: head.link.provenBytes,
+    lastSeq: head.link.lastSeq,
+    chain: chain.reverse(),
+    floor: { seq: Math.max(floor.seq, first.link.firstSeq), number: floor.number },
+    voids: numbers.filter((it) => it >= lowest && !inChain.has(it)),
+    belowFloor: numbers.filter((it) => it < lowest),
+  };
+}
+
+/** The first part of {@link planRecovery}, and all that opening needs: its work is bounded by the newest segments. */
+export function* planHead(numbers: readonly number[]): Planning<HeadPlan | NewLogPlan | PlanError> {
   const found = yield* findHead(numbers);
-  if (found.kind !== "head") return found;
+  if (found.kind !== "found") return found;
   const { head, candidates } = found;
   const followers = candidates.filter((it) => it.begin.predecessor?.number === head.number);
   const end = followers.reduce((most, it) => Math.max(most, it.begin.predecessor?.provenBytes ?? 0), head.proven);
@@ -113,47 +157,57 @@ export function* planRecovery(numbers: readonly number[]): Planning<RecoveryPlan
   const first = copy[0];
   if (first !== undefined && first.firstSeq !== lastSeq + 1) return corrupt(source.number, first.offset, "its commits do not continue the history");
 
-  const floor = [...candidates.map((it) => it.begin.floor), head.trimFloor, source.trimFloor].reduce<Floor>(higher, head.begin.floor);
-  const chain = yield* followChain(numbers, head, end, lastSeq, floor);
-  if (chain.kind !== "chain") return chain;
-
-  const lowest = Math.min(floor.number, chain.first.number);
-  const inChain = new Set(chain.links.map((it) => it.number));
   return {
-    kind: "recovered",
+    kind: "head",
     logId: head.header.logId,
-    head: head.number,
-    headBegin: head.begin,
-    end,
-    lastSeq,
-    chain: chain.links,
+    head: {
+      link: { number: head.number, header: head.header, firstSeq: head.begin.lastSeq + 1, lastSeq, provenBytes: end },
+      begin: head.begin,
+    },
     source: { number: source.number, header: source.header },
     copy,
     nextSeq: source.lastSeq + 1,
-    floor: { seq: Math.max(floor.seq, chain.first.firstSeq), number: floor.number },
+    floor: [...candidates.map((it) => it.begin.floor), head.trimFloor, source.trimFloor].reduce<Floor>(higher, head.begin.floor),
     newNumber: (numbers.at(-1) ?? 0) + 1,
-    voids: numbers.filter((it) => it >= lowest && !inChain.has(it)),
-    belowFloor: numbers.filter((it) => it < lowest),
     tornTail: source.tail.state === "torn" ? { number: source.number, offset: source.tail.offset, bytes: source.tail.bytes } : undefined,
     closedCleanly: source.tail.state === "sealed",
     lastCommittedAtMs: candidates.reduce((latest, it) => Math.max(latest, it.lastCommittedAtMs), head.lastCommittedAtMs),
   };
 }
 
-type Planning<T> = Generator<PlanRequest, T, PlanAnswer>;
+/**
+ * The segment of the history before another one, or `undefined` if that one holds the floor or is the log's first. Asks for one
+ * identity.
+ *
+ * @param numbers - As for {@link planRecovery}.
+ */
+export function* followBack(after: ChainEnd, numbers: readonly number[], floor: Floor): Planning<ChainEnd | PlanError | undefined> {
+  const { predecessor, lastSeq } = after.begin;
+  if (predecessor === undefined) return undefined;
+  if (predecessor.number < floor.number) {
+    return after.link.firstSeq > floor.seq ? corrupt(after.link.number, BEGIN_OFFSET, "it starts behind the first record that is kept") : undefined;
+  }
+  const { number, provenBytes } = predecessor;
+  if (!isListed(numbers, number)) return missing(number);
+  const answer = yield { kind: "identity", number };
+  if (answer.kind !== "identity") return missing(number);
+  const { identity } = answer;
+  if (identity.class === "unsupported") return unsupported(identity);
+  if (identity.class === "damaged") return corrupt(number, identity.offset, identity.reason);
+  if (!sameBytes(identity.header.logId, after.link.header.logId)) return corrupt(number, 0, ANOTHER_LOG);
+  if (identity.fileBytes < provenBytes) return corrupt(number, identity.fileBytes, "the file is shorter than what was durable in it");
+  if (identity.begin.lastSeq > lastSeq) return corrupt(number, BEGIN_OFFSET, "it starts behind the segment that follows it");
+  return { link: { number, header: identity.header, firstSeq: identity.begin.lastSeq + 1, lastSeq, provenBytes }, begin: identity.begin };
+}
+
+/** A computation that asks for what it needs to know about files. */
+export type Planning<T> = Generator<PlanRequest, T, PlanAnswer>;
 
 interface FoundHead {
-  readonly kind: "head";
+  readonly kind: "found";
   readonly head: WalkedScan;
   /** Begun, not established, above the head: each follows it, or was to take its place. Newest first. */
   readonly candidates: readonly WalkedScan[];
-}
-
-interface FoundChain {
-  readonly kind: "chain";
-  readonly first: ChainLink;
-  /** Ascending, `first` included. */
-  readonly links: readonly ChainLink[];
 }
 
 /** Scans from the newest segment downwards until one is established, by what it holds or by what a newer one states of it. */
@@ -177,7 +231,7 @@ function* findHead(numbers: readonly number[]): Planning<FoundHead | NewLogPlan 
     if (scan.class === "established" || (scan.class === "begun" && number === named)) {
       const misled = candidates.find((it) => it.begin.predecessor?.number !== number && !takesPlaceOf(scan, it.begin));
       if (misled !== undefined) return corrupt(misled.number, BEGIN_OFFSET, "it does not follow the newest established segment");
-      return { kind: "head", head: scan, candidates };
+      return { kind: "found", head: scan, candidates };
     }
     if (scan.class === "begun") {
       candidates.push(scan);
@@ -214,37 +268,16 @@ function furthest(head: WalkedScan, candidates: readonly WalkedScan[]): WalkedSc
   return [...candidates, head].reduce((best, it) => (it.lastSeq > best.lastSeq ? it : best));
 }
 
-/** Follows the begins from the head down to the segment of the floor, or to one without predecessor. */
-function* followChain(
-  numbers: readonly number[],
-  head: WalkedScan,
-  end: number,
-  lastSeq: number,
-  floor: Floor,
-): Planning<FoundChain | PlanError> {
-  const listed = new Set(numbers);
-  let begin = head.begin;
-  let first: ChainLink = { number: head.number, header: head.header, firstSeq: begin.lastSeq + 1, lastSeq, provenBytes: end };
-  const links = [first];
-  while (begin.predecessor !== undefined && begin.predecessor.number >= floor.number) {
-    const { number, provenBytes } = begin.predecessor;
-    if (!listed.has(number)) return missing(number);
-    const answer = yield { kind: "identity", number };
-    if (answer.kind !== "identity") return missing(number);
-    const { identity } = answer;
-    if (identity.class === "unsupported") return unsupported(identity);
-    if (identity.class === "damaged") return corrupt(number, identity.offset, identity.reason);
-    if (!sameBytes(identity.header.logId, head.header.logId)) return corrupt(number, 0, ANOTHER_LOG);
-    if (identity.fileBytes < provenBytes) return corrupt(number, identity.fileBytes, "the file is shorter than what was durable in it");
-    if (identity.begin.lastSeq > begin.lastSeq) return corrupt(number, BEGIN_OFFSET, "it starts behind the segment that follows it");
-    first = { number, header: identity.header, firstSeq: identity.begin.lastSeq + 1, lastSeq: begin.lastSeq, provenBytes };
-    links.push(first);
-    begin = identity.begin;
+/** Whether an ascending list has a number. */
+function isListed(numbers: readonly number[], number: number): boolean {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((numbers[middle] ?? Infinity) < number) low = middle + 1;
+    else high = middle;
   }
-  if (begin.predecessor !== undefined && first.firstSeq > floor.seq) {
-    return corrupt(first.number, BEGIN_OFFSET, "it starts behind the first record that is kept");
-  }
-  return { kind: "chain", first, links: links.reverse() };
+  return numbers[low] === number;
 }
 
 const ANOTHER_LOG = "it belongs to another log";
