@@ -11,6 +11,7 @@ import {
   type ByteRange,
   type CallOptions,
   type ListOptions,
+  type ReadIntoOptions,
   type ReadOptions,
   type StorageBackend,
   type StorageBody,
@@ -128,15 +129,17 @@ class DirectoryBackend implements FsBackend {
     };
   }
 
-  read(key: StorageKey, options?: ReadOptions): Promise<Uint8Array | undefined> {
+  read(key: StorageKey, options?: ReadIntoOptions): Promise<Uint8Array | undefined> {
     const failure = { operation: "read", key };
+    const into = options?.into;
     return this.#call(failure, options?.signal, async () => {
       checkRange(options?.range, failure);
+      if (into !== undefined && into.byteLength < (options?.range?.length ?? Infinity)) throw invalid(failure, "into needs a range, and at least its length");
       const opened = await this.#open(storageKey(key), options?.range, failure);
       if (opened === undefined) return undefined;
       try {
         options?.signal?.throwIfAborted();
-        return await readPart(opened.file, opened.start, opened.end);
+        return await readPart(opened.file, opened.start, opened.end, into);
       } finally {
         await closeAfterReading(opened.file);
       }

@@ -41,15 +41,14 @@ export async function openForReading(
   }
 }
 
-/** Reads a part of a file into an array of its own; fewer bytes if the file became shorter. */
-export async function readPart(file: FsFile, start: number, end: number): Promise<Uint8Array> {
+/** Reads a part of a file into the beginning of `into`, or into an array of its own; fewer bytes if the file became shorter. */
+export async function readPart(file: FsFile, start: number, end: number, into?: Uint8Array): Promise<Uint8Array> {
   // Not zeroed first, and not from the pool: every byte that is handed out was read.
-  const { buffer } = Buffer.allocUnsafeSlow(end - start);
-  const bytes = new Uint8Array(buffer, 0, end - start);
+  const bytes = into === undefined ? new Uint8Array(Buffer.allocUnsafeSlow(end - start).buffer, 0, end - start) : into.subarray(0, end - start);
   let done = 0;
   while (done < bytes.byteLength) {
     const count = await file.read(bytes, done, Math.min(bytes.byteLength - done, READ_BYTES), start + done);
-    if (count === 0) return bytes.slice(0, done);
+    if (count === 0) return into === undefined ? bytes.slice(0, done) : bytes.subarray(0, done);
     done += count;
   }
   return bytes;

@@ -26,9 +26,18 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Options of `read` and `stream`. */
+/** Options of `stream`, and with an addition of `read`. */
 export interface ReadOptions extends CallOptions {
   readonly range?: ByteRange | undefined;
+}
+
+/** Options of `read`. */
+export interface ReadIntoOptions extends ReadOptions {
+  /**
+   * Where to put the bytes, for callers who read many ranges and are done with each before the next. Only with `range`, and at
+   * least as long as it. The answer is then a view of its beginning. After an abort it may still be written to.
+   */
+  readonly into?: Uint8Array | undefined;
 }
 
 /** Options of `list`. */
@@ -49,7 +58,7 @@ export interface StorageBackend extends AsyncDisposable {
   /** Growing objects in place, where the backend can. Its presence is the capability. */
   readonly appendable: AppendableStorage | undefined;
   /** The bytes of an object, or `undefined` if there is none. The array belongs to the caller. */
-  read(key: StorageKey, options?: ReadOptions): Promise<Uint8Array | undefined>;
+  read(key: StorageKey, options?: ReadIntoOptions): Promise<Uint8Array | undefined>;
   /**
    * The bytes of one version of an object in pieces, in bounded memory, or `undefined` if there is none. The iterable can be
    * iterated once; leaving the loop early releases what it holds, and so does never starting it.

@@ -7,6 +7,7 @@ export type {
   ByteRange,
   CallOptions,
   ListOptions,
+  ReadIntoOptions,
   ReadOptions,
   StorageBackend,
   StorageBody,

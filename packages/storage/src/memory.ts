@@ -6,6 +6,7 @@ import type {
   ByteRange,
   CallOptions,
   ListOptions,
+  ReadIntoOptions,
   ReadOptions,
   StorageBackend,
   StorageBody,
@@ -76,13 +77,20 @@ class MemoryBackend implements StorageBackend {
     };
   }
 
-  read(key: StorageKey, options: ReadOptions = {}): Promise<Uint8Array | undefined> {
+  read(key: StorageKey, options: ReadIntoOptions = {}): Promise<Uint8Array | undefined> {
     const call = { operation: "read", key };
     return this.#run(call, options, () => {
+      const { into, range } = options;
+      if (into !== undefined && into.byteLength < (range?.length ?? Infinity)) {
+        throw failure("STORAGE_INVALID_ARGUMENT", call, "into needs a range, and at least its length");
+      }
       const version = this.#find(call, options);
       if (version === undefined) return undefined;
-      const { start, end } = bounds(version, options.range);
-      return copyOf(version, start, end);
+      const { start, end } = bounds(version, range);
+      const bytes = copyOf(version, start, end);
+      if (into === undefined) return bytes;
+      into.set(bytes);
+      return into.subarray(0, bytes.byteLength);
     });
   }
 

@@ -4,6 +4,7 @@ import type {
   AppendOpenOptions,
   CallOptions,
   ListOptions,
+  ReadIntoOptions,
   ReadOptions,
   StorageBackend,
   StorageBody,
@@ -50,7 +51,7 @@ class ScopedBackend implements StorageBackend {
     }
   }
 
-  read(key: StorageKey, options?: ReadOptions): Promise<Uint8Array | undefined> {
+  read(key: StorageKey, options?: ReadIntoOptions): Promise<Uint8Array | undefined> {
     return this.#handle.run({ operation: "read", key }, () => this.#backend.read(this.#inside(key), options));
   }
 

@@ -12,7 +12,7 @@ import {
   type PlanRequest,
   type RecoveryPlan,
 } from "./format/plan.js";
-import { identifySegment, IDENTITY_BYTES, scanSegment, type SegmentScan, type WalkedFrame } from "./format/scan.js";
+import { identifySegment, IDENTITY_BYTES, SCAN_WINDOW_BYTES, scanSegment, type SegmentScan, type WalkedFrame } from "./format/scan.js";
 import { frameCheck, type Begin, type Floor, type Predecessor, type SegmentHeader } from "./format/segment.js";
 import { isReserveKey, parseSegmentKey, segmentKey, segmentPrefix } from "./layout.js";
 import { SegmentChain } from "./segment-chain.js";
@@ -227,10 +227,11 @@ export class PlanReader {
     const entry = await this.#storage.stat(key, { signal: this.#signal });
     if (entry === undefined) return undefined;
     const scanning = scanSegment(number, entry.size);
+    const into = new Uint8Array(Math.min(entry.size, SCAN_WINDOW_BYTES));
     let step = scanning.next();
     while (step.done !== true) {
       const range = step.value;
-      const bytes = await this.#storage.read(key, { range, signal: this.#signal });
+      const bytes = await this.#storage.read(key, { range, into, signal: this.#signal });
       if (bytes === undefined) return undefined;
       if (bytes.length < range.length) {
         throw new WalError("WAL_READ_FAILED", "a segment became shorter while it was read", { operation: "read", key, offset: range.offset, retryable: true });

@@ -66,8 +66,9 @@ export async function verifyLog(options: VerifyOptions): Promise<LogVerification
     if (plan.kind === "new") return { ...result, findings, ignoredBytes: filesBytes, voidSegments: plan.voids.map((it) => segmentKey(prefix, it)) };
     const bytesTotal = plan.chain.reduce((sum, link) => sum + link.provenBytes, 0);
     let committedAtMs = 0;
+    const memory = [new Uint8Array(WINDOW_BYTES), new Uint8Array(WINDOW_BYTES)];
     for (const link of plan.chain) {
-      const walk = new VerifyingWalk(storage, readableSegment(prefix, link), committedAtMs, signal);
+      const walk = new VerifyingWalk(storage, readableSegment(prefix, link), committedAtMs, memory, signal);
       await walk.run((bytes) => options.onProgress?.({ bytesRead: result.checkedBytes + bytes, bytesTotal }));
       if (walk.finding !== undefined) findings.push(walk.finding);
       result.segments++;
@@ -115,11 +116,13 @@ class VerifyingWalk {
   readonly #segment: ReadableSegment;
   readonly #signal: AbortSignal | undefined;
   #seq: number;
+  readonly #memory: Uint8Array[];
   readonly #frame = newFrameHeader();
   /** Of the window that is being checked. */
   readonly #bodies: Body[] = [];
 
-  constructor(storage: StorageBackend, segment: ReadableSegment, committedAtMs: number, signal: AbortSignal | undefined) {
+  constructor(storage: StorageBackend, segment: ReadableSegment, committedAtMs: number, memory: Uint8Array[], signal: AbortSignal | undefined) {
+    this.#memory = memory;
     this.#storage = storage;
     this.#segment = segment;
     this.#signal = signal;
@@ -197,7 +200,10 @@ class VerifyingWalk {
 
   #read(offset: number, length: number): Promise<Uint8Array | undefined> {
     const range = { offset, length: Math.max(0, Math.min(length, this.#segment.provenBytes - offset)) };
-    return this.#storage.read(this.#segment.key, { range, signal: this.#signal });
+    // Two windows take turns: one is checked while the other is filled.
+    this.#memory.reverse();
+    const into = range.length <= WINDOW_BYTES ? this.#memory[0] : undefined;
+    return this.#storage.read(this.#segment.key, { range, into, signal: this.#signal });
   }
 
   #readAhead(offset: number): Promise<Uint8Array | undefined> {
@@ -236,4 +242,4 @@ const NOTHING = {
   closedCleanly: false,
 };
 
-const WINDOW_BYTES = 4 * 1024 * 1024;
+const WINDOW_BYTES = 1024 * 1024;

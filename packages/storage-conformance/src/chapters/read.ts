@@ -3,7 +3,7 @@ import { storageKey } from "@holdfast/storage";
 import fc from "fast-check";
 import { chapter } from "../case.js";
 import type { ConformanceCase } from "../case.js";
-import { listed, sameBytes } from "../expect.js";
+import { listed, rejectsWith, sameBytes } from "../expect.js";
 import { sampleBytes } from "../samples.js";
 
 const KEY = storageKey("dir/object.bin");
@@ -52,6 +52,29 @@ export const readCases: readonly ConformanceCase[] = chapter("read", [], {
       const part = await backend.read(KEY, { range: { offset, length } });
       sameBytes(part, content.subarray(offset, offset + length), `${length} bytes at ${offset}`);
     }
+  },
+
+  "a range goes into the array that is given for it, and nowhere else in it": async ({ backend }) => {
+    const content = sampleBytes(1_000, 1);
+    await backend.create(KEY, content);
+    const memory = new Uint8Array(600).fill(7);
+    const into = memory.subarray(50, 550);
+    const part = await backend.read(KEY, { range: { offset: 100, length: 400 }, into });
+    sameBytes(part, content.subarray(100, 500), "the answer");
+    assert.equal(part?.buffer, memory.buffer);
+    assert.equal(part.byteOffset, 50);
+    sameBytes(memory.subarray(0, 50), new Uint8Array(50).fill(7), "before it");
+    sameBytes(memory.subarray(450), new Uint8Array(150).fill(7), "behind it");
+    sameBytes(await backend.read(KEY, { range: { offset: 900, length: 500 }, into }), content.subarray(900), "past the end");
+    assert.equal(await backend.read(storageKey("dir/absent.bin"), { range: { offset: 0, length: 5 }, into }), undefined);
+  },
+
+  "an array that is too short for the range, or has none, is refused": async ({ backend }) => {
+    await backend.create(KEY, sampleBytes(10, 1));
+    const into = new Uint8Array(4);
+    await rejectsWith(backend.read(KEY, { range: { offset: 0, length: 5 }, into }), "STORAGE_INVALID_ARGUMENT");
+    await rejectsWith(backend.read(KEY, { into }), "STORAGE_INVALID_ARGUMENT");
+    sameBytes(into, new Uint8Array(4), "untouched");
   },
 
   "a range of no bytes is an empty array": async ({ backend }) => {
