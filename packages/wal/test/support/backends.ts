@@ -55,6 +55,8 @@ export function memoryPlace(): Place {
 /** A temporary directory. */
 export interface DirectoryPlace extends Place {
   readonly root: string;
+  /** Removes it, for a test that makes many. */
+  clear(): Promise<void>;
   /** As `open`, over this port. */
   openOver(port: FaultPort): Promise<StorageBackend>;
 }
@@ -65,10 +67,11 @@ export async function directoryPlace(): Promise<DirectoryPlace> {
   const crash = async (): Promise<void> => {
     for (const port of ports.splice(0)) await port.die();
   };
-  onTestFinished(async () => {
+  const clear = async (): Promise<void> => {
     await crash();
     await rm(root, { recursive: true, force: true });
-  });
+  };
+  onTestFinished(clear);
   const openOver = (port: FaultPort): Promise<StorageBackend> => {
     ports.push(port);
     return fsBackend({ root, port });
@@ -78,6 +81,7 @@ export async function directoryPlace(): Promise<DirectoryPlace> {
     openOver,
     open: () => openOver(faultPort()),
     crash,
+    clear,
     async files() {
       const files = new Map<string, Uint8Array>();
       const entries = await readdir(root, { recursive: true, withFileTypes: true });

@@ -46,21 +46,22 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
   const files = new Set<FsFile>();
   const calls: PortCall[] = [];
   const inFlight = new Set<Promise<unknown>>();
-  /** Overwritten by writes that no sync has confirmed, by path. */
-  const unsynced = new Map<string, Overwritten[]>();
   /** Overwritten by writes that were reported as failed. */
   const failed: Overwritten[] = [];
   let dead = false;
 
-  async function run<T>(name: string, path: string, action: () => Promise<T>, how: { bytes?: number; short?: (bytes: number) => Promise<T>; onFailed?: () => void } = {}): Promise<T> {
+  async function run<T>(name: string, path: string, action: () => Promise<T>, how: How<T> = {}): Promise<T> {
     if (dead) throw systemError("EIO", "the process has died");
     const call: PortCall = { name, file: basename(path), bytes: how.bytes ?? 0, number: calls.length + 1 };
     calls.push(call);
     const fault = port.onCall?.(call);
     if (fault === undefined) return track(action());
     if ("written" in fault) return track(how.short === undefined ? action() : how.short(Math.min(fault.written, call.bytes)));
-    if (fault.applied === true) await track(action());
-    how.onFailed?.();
+    if (fault.applied === true) {
+      const result = await track(action());
+      how.undo?.(result);
+    }
+    how.onFailed?.(fault.applied === true);
     throw systemError(fault.code, `injected into ${name}`);
   }
 
@@ -81,11 +82,10 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
     const { dsync, ...rest } = open;
     const file = await nodeFsPort.open(path, rest);
     files.add(file);
+    /** Overwritten by writes through this descriptor that it has not synced. */
+    let unsynced: Overwritten[] = [];
     const write = async (bytes: Uint8Array, position: number): Promise<number> => {
-      if (evictable && dsync !== true) {
-        const overwritten = await overwrittenBy(file, path, position, bytes.length);
-        unsynced.set(path, [...(unsynced.get(path) ?? []), overwritten]);
-      }
+      if (evictable && dsync !== true) unsynced.push(await overwrittenBy(file, path, position, bytes.length));
       return file.write(bytes, position);
     };
     const sync = (name: string): Promise<void> =>
@@ -93,13 +93,13 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
         name,
         path,
         () => {
-          unsynced.delete(path);
+          unsynced = [];
           return Promise.resolve();
         },
         {
           onFailed: () => {
-            failed.push(...(unsynced.get(path) ?? []));
-            unsynced.delete(path);
+            failed.push(...unsynced);
+            unsynced = [];
           },
         },
       );
@@ -110,8 +110,8 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
         return run("write", path, () => write(bytes, position), {
           bytes: bytes.length,
           short: (written) => write(bytes.subarray(0, written), position),
-          onFailed: () => {
-            if (before !== undefined) failed.push(before);
+          onFailed: (isApplied) => {
+            if (isApplied && before !== undefined) failed.push(before);
           },
         });
       },
@@ -137,13 +137,18 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
       return files.size;
     },
     appendMode: () => appendMode,
-    open: (path, open) => run(`open ${open.mode}`, path, () => wrap(path, open)),
+    open: (path, open) => run(`open ${open.mode}`, path, () => wrap(path, open), { undo: (file) => file.close() }),
     mkdir: (path, permissions) => run("mkdir", path, () => nodeFsPort.mkdir(path, permissions)),
     readdir: (path) => plain(() => nodeFsPort.readdir(path)),
     lstat: (path) => plain(() => nodeFsPort.lstat(path)),
     link: (from, to) => run("link", to, () => nodeFsPort.link(from, to)),
     rename: (from, to) => run("rename", to, () => nodeFsPort.rename(from, to)),
-    unlink: (path) => run("unlink", path, () => nodeFsPort.unlink(path)),
+    unlink: (path) =>
+      run("unlink", path, async () => {
+        await nodeFsPort.unlink(path);
+        // Its pages go with it. Another file may get the name.
+        failed.splice(0, failed.length, ...failed.filter((it) => it.path !== path));
+      }),
     realpath: (path) => plain(() => nodeFsPort.realpath(path)),
     syncDirectory: (path) => run("syncDirectory", path, () => Promise.resolve()),
     fileSystem: () => Promise.resolve({ type: "ext4", localLocks: true, copyOnWrite: false }),
@@ -158,6 +163,14 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
     },
   };
   return port;
+}
+
+interface How<T> {
+  readonly bytes?: number;
+  readonly short?: (bytes: number) => Promise<T>;
+  readonly onFailed?: (isApplied: boolean) => void;
+  /** Lets go of what nobody is told of. */
+  readonly undo?: (result: T) => unknown;
 }
 
 /** What a write overwrote: `bytes` at `position`, as many as the file had. */
