@@ -122,4 +122,4 @@ export class SegmentChain {
 }
 
 /** Segments of the history that are looked at when a log is opened, its newest one included. */
-export const CHECKED_AT_OPEN = 16;
+const CHECKED_AT_OPEN = 16;
