@@ -158,7 +158,7 @@ describe("a disk that is full when the log is opened", () => {
   async function crashed(): Promise<{ place: Place; history: History }> {
     const place = memoryPlace();
     const history = new History();
-    const log = await openAt(place, { segmentBytes: MIB });
+    const log = await openAt(place, { segmentBytes: MIB, clock: new ManualClock() });
     for (let count = 0; count < 5; count++) await history.append(log, [400_000]);
     await settled();
     await place.crash();
