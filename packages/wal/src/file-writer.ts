@@ -1,6 +1,5 @@
-import { StorageError, hasCode, type AppendableStorage, type StorageBackend, type StorageLock, type StoragePrefix } from "@holdfast/storage";
-import type { Clock, RandomSource } from "@holdfast/storage/ports";
-import { ActiveSegment } from "./active-segment.js";
+import { hasCode, StorageError, type StorageLock } from "@holdfast/storage";
+import type { ActiveSegment } from "./active-segment.js";
 import type { CommitBuffer } from "./commit-buffer.js";
 import type { CommitCursor, CommitRange, LogWriter } from "./device.js";
 import { announceProblem, announceSegment } from "./diagnostics.js";
@@ -8,20 +7,13 @@ import { WalError } from "./errors.js";
 import { BLOCK_BYTES, FRAME_HEADER_BYTES, FrameKind, SEGMENT_HEADER_BYTES, TRIM_BODY_BYTES, type Begin, type Floor } from "./format/segment.js";
 import { recoverFiles, type RecoveredFiles } from "./file-recovery.js";
 import { absorbHead, followHead, readCopy, type Inheritance } from "./inheritance.js";
-import { reserveKey, segmentKey } from "./layout.js";
-import type { LogSettings } from "./options.js";
+import { notApplied, SegmentFiles, type SegmentFilesOptions } from "./segment-files.js";
 import type { SegmentChain } from "./segment-chain.js";
 import { readSegments, type SegmentHistory } from "./segment-reader.js";
 import type { LogRecovery } from "./types.js";
 
 /** What {@link openFileWriter} needs. */
-export interface FileWriterOptions {
-  readonly storage: StorageBackend;
-  readonly appendable: AppendableStorage;
-  readonly prefix: StoragePrefix;
-  readonly settings: LogSettings;
-  readonly clock: Clock;
-  readonly random: RandomSource;
+export interface FileWriterOptions extends SegmentFilesOptions {
   readonly signal: AbortSignal | undefined;
 }
 
@@ -63,11 +55,8 @@ class FileWriter implements LogWriter {
   #current: ActiveSegment | undefined;
   /** The following segment, made while the current one fills up. */
   #next: Promise<ActiveSegment> | undefined;
-  /** Numbers of the files that are there, as far as this handle knows. */
-  readonly #files: Set<number>;
-  #nextNumber: number;
+  readonly #files: SegmentFiles;
   #floor: Floor;
-  #logId: Uint8Array | undefined;
   #committedAtMs: number;
   /** Whether this handle's segment is known to last, so that what it replaces may go. */
   #settled = false;
@@ -80,10 +69,8 @@ class FileWriter implements LogWriter {
     this.#lock = lock;
     this.#found = found;
     this.#chain = found.chain;
-    this.#files = new Set(found.numbers);
-    this.#nextNumber = found.newNumber;
+    this.#files = new SegmentFiles(options, found.numbers, found.newNumber, found.logId);
     this.#floor = found.floor;
-    this.#logId = found.logId;
     this.#committedAtMs = found.committedAtMs;
     this.#history = {
       storage: options.storage,
@@ -109,7 +96,7 @@ class FileWriter implements LogWriter {
   }
 
   get logId(): string | undefined {
-    return this.#logId === undefined ? undefined : Buffer.from(this.#logId).toString("hex");
+    return this.#files.logId;
   }
 
   get segment(): number {
@@ -196,7 +183,7 @@ class FileWriter implements LogWriter {
       await attempt(async () => {
         const segment = await next;
         await segment.close();
-        if (clean) await this.#remove([segment.number]);
+        if (clean) await this.#files.remove([segment.number]);
       });
     }
     await attempt(() => this.#lock.release());
@@ -297,45 +284,20 @@ class FileWriter implements LogWriter {
   async #begin(begin: Begin): Promise<ActiveSegment> {
     const prepared = this.#next;
     this.#next = undefined;
-    const segment = await (prepared ?? this.#make());
+    const segment = await (prepared ?? this.#files.make());
     try {
       await segment.begin(begin);
     } catch (error) {
       await segment.close().catch(() => undefined); // The first error says more.
       // No frame was written behind it, so it is as if this opening had been cut short: the next attempt takes the next number.
-      throw asNotApplied(error);
+      throw notApplied(error);
     }
     this.writtenBytes += SEGMENT_HEADER_BYTES + BLOCK_BYTES;
     return segment;
   }
 
-  /** 5.1 of the protocol: file, header, directory entry, all durable, under a number that was never used. */
-  async #make(): Promise<ActiveSegment> {
-    const { prefix, settings, random, clock, appendable } = this.#options;
-    if (this.#nextNumber >= Number.MAX_SAFE_INTEGER) throw new WalError("WAL_FULL", "the segment numbers are used up", { operation: "append", outcome: "not_applied" });
-    const number = this.#nextNumber++;
-    this.#logId ??= random.bytes(16);
-    const header = { logId: this.#logId, number, createdAtMs: clock.now(), salt: random.bytes(8), commitAlignBytes: settings.commitAlignBytes };
-    const reserveBytes = settings.prepareAhead ? settings.segmentBytes : 0;
-    const sync = settings.syncEveryMs === undefined ? "each" : "manual";
-    this.#files.add(number);
-    try {
-      const segment = await ActiveSegment.make(segmentKey(prefix, number), header, { appendable, reserveBytes, sync });
-      announceSegment(prefix, "made", number);
-      return segment;
-    } catch (error) {
-      if (hasCode(error, "STORAGE_FULL")) {
-        // A file without a frame is void; it is only room that it takes.
-        await this.#remove([number]).catch((cause: unknown) => {
-          announceProblem(prefix, "remove an unfinished segment", cause);
-        });
-      }
-      throw asNotApplied(error);
-    }
-  }
-
   #prepareNext(): void {
-    const next = this.#make();
+    const next = this.#files.make();
     next.catch((error: unknown) => {
       // The next commit that needs a segment makes one itself, and tells if that fails too.
       if (this.#next === next) this.#next = undefined;
@@ -366,7 +328,7 @@ class FileWriter implements LogWriter {
       return true;
     } catch (error) {
       await segment.close().catch(() => undefined); // The first error says more.
-      throw asNotApplied(error);
+      throw notApplied(error);
     }
   }
 
@@ -378,14 +340,14 @@ class FileWriter implements LogWriter {
 
   /** No room for the copies: a begin of 8 KiB with the new floor comes first, then room is made, then the copies follow it. */
   async #trimWhenFull(seq: number): Promise<void> {
-    const { storage, prefix } = this.#options;
+    const { prefix } = this.#options;
     const floor = await this.#floorAt(seq);
     const inheritance = followHead(this.#found);
-    await storage.remove([reserveKey(prefix)]);
+    await this.#files.dropReserve();
     const segment = await this.#begin(this.#inheritingBegin(inheritance, floor));
     this.#floor = floor;
     this.#chain.dropBelow(this.#floor.number);
-    await this.#remove([...this.#files].filter((number) => number < floor.number));
+    await this.#files.remove(this.#files.numbers.filter((number) => number < floor.number));
     // If there is still no room, the floor holds and the log stays as it is.
     if (!(await this.#copyInto(segment, inheritance))) throw unsteady(prefix);
     this.#full = false;
@@ -399,9 +361,9 @@ class FileWriter implements LogWriter {
     const next = await this.#next?.catch(() => undefined); // #prepareNext has told.
     const inUse = new Set([...this.#chain.segments.map((segment) => segment.number), next?.number]);
     // Below the floor that a begin or trim frame of this handle states. Voids only once this handle's segment is sure to last.
-    const gone = [...this.#files].filter((number) => number < this.#floor.number || (this.#settled && !inUse.has(number) && this.#isVoid(number)));
-    await this.#remove(gone);
-    await this.#keepReserve();
+    const gone = this.#files.numbers.filter((number) => number < this.#floor.number || (this.#settled && !inUse.has(number) && this.#isVoid(number)));
+    await this.#files.remove(gone);
+    await this.#files.keepReserve();
   }
 
   /** Left by interrupted openings, replaced by this handle's segment, or begun by this handle and given up. */
@@ -411,44 +373,12 @@ class FileWriter implements LogWriter {
     return isOwn || voids.includes(number) || number === head?.number;
   }
 
-  async #remove(numbers: readonly number[]): Promise<void> {
-    const { storage, prefix } = this.#options;
-    const ascending = [...numbers].sort((a, b) => a - b);
-    if (ascending.length === 0) return;
-    await storage.remove(ascending.map((number) => segmentKey(prefix, number)));
-    for (const number of ascending) {
-      this.#files.delete(number);
-      announceSegment(prefix, "removed", number);
-    }
-  }
-
-  /** Room that a trim on a full disk can let go of. */
-  async #keepReserve(): Promise<void> {
-    const { storage, prefix, random } = this.#options;
-    const key = reserveKey(prefix);
-    if ((await storage.stat(key)) !== undefined) return;
-    await storage.create(key, random.bytes(RESERVE_BYTES));
-  }
-
   /** One after the other, behind the commits. What fails here is tried again by the next trim or opening. */
   #inBackground(what: string, run: () => Promise<void>): void {
     this.#background = this.#background.then(run).catch((error: unknown) => {
       announceProblem(this.#options.prefix, what, error);
     });
   }
-}
-
-/** A failure before the first frame of a segment: nothing of the log was touched. Only lack of room may be tried again. */
-function asNotApplied(error: unknown): unknown {
-  if (!hasCode(error, "STORAGE_FULL") || error.outcome === "not_applied") return error;
-  return new StorageError("STORAGE_FULL", "no room for a new segment", {
-    operation: "append",
-    key: error.key,
-    backend: error.backend,
-    outcome: "not_applied",
-    retryable: true,
-    cause: error,
-  });
 }
 
 function noRoom(prefix: string): StorageError {
@@ -465,6 +395,5 @@ function unsteady(prefix: string): WalError {
 }
 
 const MAX_ROUNDS = 3;
-const RESERVE_BYTES = 64 * 1024;
 /** How full a segment is when the following one is made. */
 const PREPARE_NEXT_AT = 0.75;

@@ -1,0 +1,121 @@
+import { hasCode, StorageError, type AppendableStorage, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
+import type { Clock, RandomSource } from "@holdfast/storage/ports";
+import { ActiveSegment } from "./active-segment.js";
+import { announceProblem, announceSegment } from "./diagnostics.js";
+import { WalError } from "./errors.js";
+import { reserveKey, segmentKey } from "./layout.js";
+import type { LogSettings } from "./options.js";
+
+/** What {@link SegmentFiles} needs. */
+export interface SegmentFilesOptions {
+  readonly storage: StorageBackend;
+  readonly appendable: AppendableStorage;
+  readonly prefix: StoragePrefix;
+  readonly settings: LogSettings;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+}
+
+/** The files of a log: makes and removes segments, and gives each a number that was never used. Only under the log's lock. */
+export class SegmentFiles {
+  readonly #options: SegmentFilesOptions;
+  readonly #numbers: Set<number>;
+  #nextNumber: number;
+  #logId: Uint8Array | undefined;
+
+  /**
+   * @param numbers - Of the segments that are there.
+   * @param nextNumber - Larger than every number that was ever used.
+   * @param logId - 16 bytes, if the log has one yet.
+   */
+  constructor(options: SegmentFilesOptions, numbers: readonly number[], nextNumber: number, logId: Uint8Array | undefined) {
+    this.#options = options;
+    this.#numbers = new Set(numbers);
+    this.#nextNumber = nextNumber;
+    this.#logId = logId;
+  }
+
+  /** Of all segments that are there, as far as this handle knows. */
+  get numbers(): readonly number[] {
+    return [...this.#numbers];
+  }
+
+  /** 32 hexadecimal digits. */
+  get logId(): string | undefined {
+    return this.#logId === undefined ? undefined : Buffer.from(this.#logId).toString("hex");
+  }
+
+  /**
+   * Makes a segment: file, header and directory entry, all durable.
+   *
+   * @throws STORAGE_FULL, `not_applied`: nothing is left of it, and the next attempt takes the next number. WAL_FULL.
+   */
+  async make(): Promise<ActiveSegment> {
+    const { prefix, settings, random, clock, appendable } = this.#options;
+    if (this.#nextNumber >= Number.MAX_SAFE_INTEGER) {
+      throw new WalError("WAL_FULL", "the segment numbers are used up", { operation: "append", outcome: "not_applied" });
+    }
+    const number = this.#nextNumber++;
+    this.#logId ??= random.bytes(16);
+    const header = { logId: this.#logId, number, createdAtMs: clock.now(), salt: random.bytes(8), commitAlignBytes: settings.commitAlignBytes };
+    const reserveBytes = settings.prepareAhead ? settings.segmentBytes : 0;
+    const sync = settings.syncEveryMs === undefined ? "each" : "manual";
+    this.#numbers.add(number);
+    try {
+      const segment = await ActiveSegment.make(segmentKey(prefix, number), header, { appendable, reserveBytes, sync });
+      announceSegment(prefix, "made", number);
+      return segment;
+    } catch (error) {
+      if (hasCode(error, "STORAGE_FULL")) {
+        // A file without a frame is void; it is only room that it takes.
+        await this.remove([number]).catch((cause: unknown) => {
+          announceProblem(prefix, "remove an unfinished segment", cause);
+        });
+      }
+      throw notApplied(error);
+    }
+  }
+
+  /** Removes segments, in ascending order. */
+  async remove(numbers: readonly number[]): Promise<void> {
+    const { storage, prefix } = this.#options;
+    const ascending = [...numbers].sort((a, b) => a - b);
+    if (ascending.length === 0) return;
+    await storage.remove(ascending.map((number) => segmentKey(prefix, number)));
+    for (const number of ascending) {
+      this.#numbers.delete(number);
+      announceSegment(prefix, "removed", number);
+    }
+  }
+
+  /** Keeps room that a trim on a full disk can let go of. */
+  async keepReserve(): Promise<void> {
+    const { storage, prefix, random } = this.#options;
+    const key = reserveKey(prefix);
+    if ((await storage.stat(key)) !== undefined) return;
+    await storage.create(key, random.bytes(RESERVE_BYTES));
+  }
+
+  /** Lets go of that room. */
+  async dropReserve(): Promise<void> {
+    await this.#options.storage.remove([reserveKey(this.#options.prefix)]);
+  }
+}
+
+/**
+ * A failure before the first frame of a segment touched nothing of the log. If it was for lack of room it may be tried again;
+ * any other error is answered as it is.
+ */
+export function notApplied(error: unknown): unknown {
+  if (!hasCode(error, "STORAGE_FULL") || error.outcome === "not_applied") return error;
+  return new StorageError("STORAGE_FULL", "no room for a new segment", {
+    operation: "append",
+    key: error.key,
+    backend: error.backend,
+    outcome: "not_applied",
+    retryable: true,
+    cause: error,
+  });
+}
+
+const RESERVE_BYTES = 64 * 1024;
