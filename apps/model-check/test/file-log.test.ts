@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { runCheck } from "../src/check.js";
 import { fileLogChecks } from "../src/file-log/checks.js";
+import { configurationOf } from "../src/file-log/configurations.js";
+import { fileLogModel } from "../src/file-log/model.js";
 import { rules } from "../src/file-log/rules.js";
+import { search } from "../src/search.js";
 
 /** Larger searches run by command only. */
 const MAX_STATES = 200_000;
@@ -24,6 +27,21 @@ describe("a promise breaks without the rule", { timeout: 60_000 }, () => {
     expect({ outcome, states, steps }).toEqual({ outcome: "found", ...check.recorded });
     expect(violation?.message).toBe(MESSAGES[check.name]);
     expect(violation?.trace).not.toContain("?");
+  });
+});
+
+describe("what is not promised", { timeout: 60_000 }, () => {
+  const bounds = { relaxed: true, damages: 1, framesPerSegment: 2 };
+
+  it("is that a record survives damage because an unfinished segment once proved it", () => {
+    const { violation } = search(fileLogModel(configurationOf({ ...bounds, provenStays: "anywhere" })), { limit: 200_000 });
+    expect(violation?.message).toBe(LOST);
+    expect(violation?.trace.slice(-2)).toEqual(["remove file 2: void removed", "damage: header of frame 0 in segment 3"]);
+  });
+
+  it("and the history proves no more than it keeps", () => {
+    const { complete, violation } = search(fileLogModel(configurationOf({ ...bounds, provenStays: "in the history" })), { limit: 200_000 });
+    expect({ complete, violation }).toEqual({ complete: true, violation: undefined });
   });
 });
 
@@ -52,9 +70,15 @@ describe("the list of searches", () => {
     expect(rows).toEqual(expected);
   });
 
-  it("leaves one control and the large configurations to the command", () => {
-    expect(small.filter(({ kind }) => kind === "control")).toHaveLength(29);
-    expect(ofKind("safe").map(({ name }) => name)).toEqual(["relaxed, trim", "damage, reader, relaxed"]);
+  it("leaves two controls and the large configurations to the command", () => {
+    expect(small.filter(({ kind }) => kind === "control")).toHaveLength(35);
+    expect(ofKind("safe").map(({ name }) => name)).toEqual([
+      "relaxed, trim",
+      "damage, reader, relaxed",
+      "small head: seal, marker, failed writes",
+      "small head: full disk, trim",
+      "small head: relaxed, trim",
+    ]);
   });
 
   it("says when a search stops early", () => {
@@ -98,4 +122,11 @@ const MESSAGES: Readonly<Record<string, string>> = {
   "reader does not wait for a voucher": LOST,
   "rotation before the old segment is synced": `${REFUSED}: proven bytes gone`,
   "synced append in relaxed mode by O_DSYNC alone": LOST,
+  "head removed when its place is begun": LOST,
+  "head removed before its copies are vouched for": LOST,
+  "head removed for a frame that is not synced": `${REFUSED}: segment missing`,
+  "a segment in the head's place holds only the unproven": `${REFUSED}: damage in 3`,
+  "a segment in the head's place is no source": "a record that was reported as not kept came back",
+  "place of the first segment taken": LOST,
+  "place taken on a predecessor that was trimmed": `${REFUSED}: segment missing`,
 };

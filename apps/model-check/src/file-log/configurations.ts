@@ -31,7 +31,17 @@ export interface Bounds {
   readonly writeBackFails: boolean;
   /** A reader follows in another process. */
   readonly reader: boolean;
+  /** The first segment of a process takes the place of a small head. */
+  readonly takesPlace: boolean;
+  /** Which records are to survive damage even if what proved them is no longer there. */
+  readonly provenStays: ProvenStays;
 }
+
+/**
+ * `no`: only what is proven at the moment of the damage. `in the history`: what was ever proven in an established segment.
+ * `anywhere`: what was ever proven in any file, copies of an interrupted opening included; this is more than is promised.
+ */
+export type ProvenStays = "no" | "in the history" | "anywhere";
 
 /** What one search explores. */
 export interface Configuration extends Bounds {
@@ -69,6 +79,8 @@ const defaultBounds: Bounds = {
   relaxed: false,
   writeBackFails: false,
   reader: false,
+  takesPlace: false,
+  provenStays: "no",
 };
 
 export function configurationOf(bounds: Partial<Bounds>, broken?: RuleName): Configuration {
@@ -192,6 +204,180 @@ export const safeConfigurations: readonly SafeConfiguration[] = [
     about: "One durable block is damaged, in relaxed mode and with a reader in another process.",
     bounds: { appends: 2, processCrashes: 1, powerLosses: 1, damages: 1, relaxed: true, reader: true, framesPerSegment: 2 },
   },
+  {
+    name: "small head: failed writes, eviction",
+    about: "The head or its copies are gone from the view between two steps.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 1, failures: 1, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: two failed writes, nested recoveries",
+    about: "The second failure hits the copies of the first.",
+    bounds: { takesPlace: true, appends: 2, processCrashes: 0, powerLosses: 1, failures: 2, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: power loss in recovery, again and again",
+    about: "A failed write and three power losses, at any step of any opening.",
+    bounds: { takesPlace: true, appends: 2, processCrashes: 0, powerLosses: 3, failures: 1, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: four appends, two process crashes",
+    about: "The longest chains of segments that take the place of the one before.",
+    bounds: { takesPlace: true, appends: 4, processCrashes: 2, powerLosses: 1, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: seal, marker",
+    about: "Frames without records vouch for the copies.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 1, seal: true, marker: true, framesPerSegment: 3 },
+  },
+  {
+    name: "small head: seal, marker, failed writes",
+    about: "Frames without records vouch for the copies, and fail.",
+    bounds: { takesPlace: true, appends: 2, processCrashes: 0, powerLosses: 1, failures: 1, seal: true, marker: true, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: trim twice",
+    about: "The floor decides whether the head may be replaced; a trim without a segment follows it.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 2, trims: 2, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: full disk, trim",
+    about: "There may be no room for all copies: what was begun stays, and the next segment follows the head.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 1, trims: 1, fullDisk: true, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: full disk, trim, failed writes",
+    about: "The same with a failed write.",
+    bounds: { takesPlace: true, appends: 2, processCrashes: 1, powerLosses: 1, failures: 1, trims: 1, fullDisk: true, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: reader elsewhere, failed writes",
+    about: "The head is replaced under a reader in another process.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 1, failures: 1, reader: true, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: reader elsewhere, marker",
+    about: "The same, and markers move the reader on.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 1, reader: true, marker: true, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: reader elsewhere, trim",
+    about: "The same, and files are removed by trims as well.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 2, reader: true, trims: 1, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: relaxed",
+    about: "Several unsynced commits, so several copies; a sync vouches for them.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 2, powerLosses: 1, relaxed: true, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: relaxed, failed sync, write-back fails",
+    about: "The kernel gives up on unsynced blocks after the process is gone.",
+    bounds: {
+      takesPlace: true,
+      appends: 3,
+      processCrashes: 1,
+      powerLosses: 1,
+      failures: 1,
+      relaxed: true,
+      writeBackFails: true,
+      framesPerSegment: 2,
+    },
+  },
+  {
+    name: "small head: relaxed, reader",
+    about: "A reader in another process must not follow what is not synced.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 2, powerLosses: 1, relaxed: true, reader: true, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: relaxed, trim",
+    about: "A trim among relaxed commits.",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 1, relaxed: true, trims: 1, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: damage, marker",
+    about: "One durable block is damaged; what was ever proven survives it.",
+    bounds: {
+      takesPlace: true,
+      appends: 3,
+      processCrashes: 1,
+      powerLosses: 1,
+      damages: 1,
+      marker: true,
+      framesPerSegment: 3,
+      provenStays: "in the history",
+    },
+  },
+  {
+    name: "small head: damage, failed writes",
+    about: "The same after a failed write.",
+    bounds: {
+      takesPlace: true,
+      appends: 2,
+      processCrashes: 1,
+      powerLosses: 1,
+      failures: 1,
+      damages: 1,
+      framesPerSegment: 2,
+      provenStays: "in the history",
+    },
+  },
+  {
+    name: "small head: damage, power loss",
+    about: "The same with power losses.",
+    bounds: {
+      takesPlace: true,
+      appends: 3,
+      processCrashes: 1,
+      powerLosses: 2,
+      damages: 1,
+      framesPerSegment: 2,
+      provenStays: "in the history",
+    },
+  },
+  {
+    name: "small head: damage, trim",
+    about: "The same, perhaps in the block that carries the floor.",
+    bounds: {
+      takesPlace: true,
+      appends: 3,
+      processCrashes: 1,
+      powerLosses: 1,
+      trims: 1,
+      damages: 1,
+      framesPerSegment: 2,
+      provenStays: "in the history",
+    },
+  },
+  {
+    name: "small head: damage, reader, relaxed",
+    about: "The same in relaxed mode and with a reader in another process.",
+    bounds: {
+      takesPlace: true,
+      appends: 3,
+      processCrashes: 1,
+      powerLosses: 1,
+      damages: 1,
+      relaxed: true,
+      reader: true,
+      framesPerSegment: 2,
+      provenStays: "in the history",
+    },
+  },
+  {
+    name: "small head: damage, seal, relaxed",
+    about: "The same in relaxed mode, with logs that were closed.",
+    bounds: {
+      takesPlace: true,
+      appends: 3,
+      processCrashes: 1,
+      powerLosses: 1,
+      damages: 1,
+      relaxed: true,
+      seal: true,
+      framesPerSegment: 2,
+      provenStays: "in the history",
+    },
+  },
 ];
 
 /** Too large to be searched to the end; breadth-first as far as the limit allows. */
@@ -235,6 +421,22 @@ export const controls: readonly Control[] = [
   { rule: "reader does not wait for a voucher", bounds: { reader: true, appends: 1 } },
   { rule: "rotation before the old segment is synced", bounds: { relaxed: true, appends: 3, framesPerSegment: 2 } },
   { rule: "synced append in relaxed mode by O_DSYNC alone", bounds: { relaxed: true } },
+  { rule: "head removed when its place is begun", bounds: { takesPlace: true, appends: 3, framesPerSegment: 2 } },
+  {
+    rule: "head removed before its copies are vouched for",
+    bounds: { takesPlace: true, appends: 3, processCrashes: 0, seal: true, damages: 1, framesPerSegment: 2, provenStays: "in the history" },
+  },
+  {
+    rule: "head removed for a frame that is not synced",
+    bounds: { takesPlace: true, appends: 3, relaxed: true, seal: true, fullDisk: true, framesPerSegment: 2 },
+  },
+  { rule: "a segment in the head's place holds only the unproven", bounds: { takesPlace: true, appends: 3, framesPerSegment: 2 } },
+  { rule: "a segment in the head's place is no source", bounds: { takesPlace: true, processCrashes: 0, failures: 1, seal: true, framesPerSegment: 2 } },
+  { rule: "place of the first segment taken", bounds: { takesPlace: true, framesPerSegment: 2 } },
+  {
+    rule: "place taken on a predecessor that was trimmed",
+    bounds: { takesPlace: true, trims: 1, appends: 3, processCrashes: 2, framesPerSegment: 2 },
+  },
 ];
 
 /** Rules that are not missed alone, because another one covers them. Kept in the protocol, and shown here to be covered. */

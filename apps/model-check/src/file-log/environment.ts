@@ -1,6 +1,6 @@
 import { breaks } from "./configurations.js";
 import { takePowerLosses } from "./disk.js";
-import { contradicts, forgetRelaxed, promiseDurable, releaseFrom } from "./promises.js";
+import { contradicts, forgetRelaxed, isVouchedFor, promiseDurable, releaseFrom } from "./promises.js";
 import { Block, FrameKind, MAX_FRAMES, MAX_SEQ, Phase } from "./state.js";
 import type { BlockPlace, Frame, Segment, State } from "./state.js";
 import type { Steps } from "./steps.js";
@@ -82,7 +82,7 @@ function damagedBeforeFrames(next: State, segment: Segment): void {
 
 /** The stated window: nothing that proves the frame was written durably behind it. */
 function damagedFrame(steps: Steps, next: State, segment: Segment, frame: Frame, place: BlockPlace): void {
-  const isProven = isVouchedForLater(next, segment, frame);
+  const isProven = isVouchedFor(next, segment, frame);
   if (breaks(steps.configuration, "marker in the block of the commit") && place.part === "body") {
     const behind = segment.frames[frame.index + 1];
     if (behind?.kind === FrameKind.marker && behind.header !== Block.zero) behind.header = Block.damaged;
@@ -97,18 +97,6 @@ function damagedFrame(steps: Steps, next: State, segment: Segment, frame: Frame,
     steps.count("damage in the stated window");
   }
   if (frame.kind === FrameKind.trim) next.promises.floorSeq = 0;
-}
-
-function isVouchedForLater(state: State, segment: Segment, frame: Frame): boolean {
-  const { index } = frame;
-  for (const later of segment.frames) {
-    if (later.index > index && later.header === Block.durable && later.durableThrough > index) return true;
-  }
-  for (const later of state.segments) {
-    if (later.number <= segment.number || later.begin !== Block.durable) continue;
-    if (later.predecessor === segment.number && later.predecessorEnd > index) return true;
-  }
-  return false;
 }
 
 /** Only without the rule of the lock: the first writer goes on in its segment, and each of its appends is durable at once. */

@@ -76,6 +76,8 @@ function findHead(state: State, draft: Draft, configuration: Configuration): Fou
   /** By number: the proven end that a newer, unfinished begin states. */
   const named = new Array<number>(MAX_SEGMENTS + 1).fill(NOT_NAMED);
   let isPredecessorNamed = false;
+  /** Bit set of the numbers above the head that are begun and not established. */
+  let candidates = 0;
   for (const segment of state.newestFirst) {
     const statedEnd = named[segment.number] ?? NOT_NAMED;
     const isNamed = statedEnd !== NOT_NAMED;
@@ -94,6 +96,7 @@ function findHead(state: State, draft: Draft, configuration: Configuration): Fou
       case "begun":
         if (!breaks(configuration, "floor of a begun segment ignored")) raiseFloor(draft, segment.floorSeq, segment.floorNumber);
         if (isNamed) break;
+        candidates |= 1 << segment.number;
         if (isBetterSource(scan, found, configuration)) {
           found.source = segment.number;
           found.sourceScan = scan;
@@ -107,12 +110,32 @@ function findHead(state: State, draft: Draft, configuration: Configuration): Fou
         raiseFloor(draft, segment.floorSeq, segment.floorNumber);
         break;
     }
+    for (const candidate of state.segments) {
+      if (((candidates >> candidate.number) & 1) === 0 || candidate.predecessor === segment.number) continue;
+      if (!takesPlaceOf(segment, candidate, configuration)) return refuse("a candidate does not follow the head");
+      if (candidate.number === found.source && breaks(configuration, "a segment in the head's place is no source")) forgetSource(found);
+    }
     draft.head = segment.number;
     draft.end = Math.max(scan.proven, statedEnd, 0);
     found.headScan = scan;
     return scan.end < draft.end ? refuse("proven bytes gone") : found;
   }
   return isPredecessorNamed ? refuse("segment missing") : found;
+}
+
+/** Whether `candidate` was to take the place of `head`: it stands on what the head stands on. */
+function takesPlaceOf(head: Segment, candidate: Segment, configuration: Configuration): boolean {
+  return (
+    (head.predecessor !== 0 || breaks(configuration, "place of the first segment taken")) &&
+    candidate.predecessor === head.predecessor &&
+    candidate.predecessorEnd === head.predecessorEnd &&
+    candidate.predecessorLastSeq === head.predecessorLastSeq
+  );
+}
+
+function forgetSource(found: Found): void {
+  found.source = 0;
+  found.sourceScan = undefined;
 }
 
 function isBetterSource(scan: SegmentScan, found: Found, configuration: Configuration): boolean {
@@ -175,7 +198,8 @@ function readSource(state: State, draft: Draft, found: Found, configuration: Con
   }
   draft.source = source;
   draft.copyThrough = draft.lastSeq;
-  if (sourceScan === undefined) return;
+  // Without a head the log is new: what is there was left by a creation that was cut short.
+  if (sourceScan === undefined || headScan === undefined) return;
   for (const frame of state.segment(source).frames) {
     if (frame.index >= sourceScan.end) break;
     if (frame.kind === FrameKind.trim) raiseFloor(draft, frame.seq, frame.value);

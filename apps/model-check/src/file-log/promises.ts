@@ -1,8 +1,8 @@
 import type { Configuration } from "./configurations.js";
 import { planRecovery } from "./plan.js";
 import type { Plan } from "./plan.js";
-import { at, MAX_SEQ } from "./state.js";
-import type { State } from "./state.js";
+import { at, Block, FrameKind, MAX_SEQ } from "./state.js";
+import type { Frame, Segment, State } from "./state.js";
 
 /**
  * Compares what an undisturbed open would find now with everything that was promised. Returns the first promise that would be
@@ -52,10 +52,54 @@ export function forgetRelaxed(state: State): void {
   state.promises.relaxed.fill(0);
 }
 
-/** The damage is one that cannot be told from a torn tail: records from `seq` on may be missing. */
+/**
+ * The damage is one that cannot be told from a torn tail: records from `seq` on may be missing, except those that were proven
+ * at some time.
+ */
 export function releaseFrom(state: State, seq: number): void {
-  state.promises.durable.fill(0, seq);
-  state.promises.relaxed.fill(0, seq);
+  const { durable, relaxed, proven } = state.promises;
+  for (let released = seq; released <= MAX_SEQ; released++) {
+    if (((proven >> released) & 1) === 1) continue;
+    durable[released] = 0;
+    relaxed[released] = 0;
+  }
+}
+
+/** Notes which of the promised records are proven durable now. Not needed any more when all the damage has been done. */
+export function noteProven(state: State, { provenStays }: Configuration): void {
+  if (provenStays === "no") return;
+  const { promises, budget } = state;
+  if (budget.damages === 0) {
+    promises.proven = 0;
+    return;
+  }
+  for (const segment of state.segments) {
+    if (!segment.inView || !segment.onDisk) continue;
+    for (const frame of segment.frames) {
+      if (frame.kind !== FrameKind.commit || frame.header !== Block.durable || frame.body !== Block.durable) continue;
+      if (at(promises.durable, frame.seq) !== frame.value || !isVouchedFor(state, segment, frame)) continue;
+      if (provenStays === "anywhere" || isEstablishedOnDisk(state, segment)) promises.proven |= 1 << frame.seq;
+    }
+  }
+}
+
+/** All copies that the segment was to inherit are vouched for by what is durable. */
+function isEstablishedOnDisk(state: State, segment: Segment): boolean {
+  if (segment.inheritedThrough === segment.predecessorLastSeq) return true;
+  const lastCopy = segment.frames.find(({ kind, seq }) => kind === FrameKind.commit && seq === segment.inheritedThrough);
+  return lastCopy !== undefined && isVouchedFor(state, segment, lastCopy);
+}
+
+/** Something durable proves that `frame` was: a header behind it, or the begin of the segment that follows. */
+export function isVouchedFor(state: State, segment: Segment, { index }: Frame): boolean {
+  for (const later of segment.frames) {
+    if (later.index > index && later.header === Block.durable && later.durableThrough > index) return true;
+  }
+  for (const later of state.segments) {
+    if (later.number <= segment.number || later.begin !== Block.durable) continue;
+    if (later.predecessor === segment.number && later.predecessorEnd > index) return true;
+  }
+  return false;
 }
 
 /** An open has resolved: records that exist and that `plan` does not show are reported as not kept, unless they were trimmed. */

@@ -50,6 +50,16 @@ export const rules = {
   "rotation before the old segment is synced": "In relaxed mode the old segment is synced before the next one begins.",
   "synced append in relaxed mode by O_DSYNC alone":
     "In relaxed mode a synced append syncs the whole file: a synced write alone pins its own bytes and leaves a hole before them.",
+  "head removed when its place is begun": "A head whose place is taken stays at least until all copies are durable.",
+  "head removed before its copies are vouched for":
+    "A head whose place is taken is removed only when a frame behind the copies is durable and vouches for them.",
+  "head removed for a frame that is not synced": "In relaxed mode the frame that vouches for the copies is synced before the head is removed.",
+  "a segment in the head's place holds only the unproven":
+    "A segment that takes the head's place names the head's predecessor, and so holds everything that the head holds.",
+  "a segment in the head's place is no source": "A segment that was to take the head's place is a source like one that follows the head.",
+  "place of the first segment taken":
+    "Only a head with a predecessor is replaced: of a begun segment that names none it cannot be told that it holds anything.",
+  "place taken on a predecessor that was trimmed": "Only a head whose predecessor is part of the history is replaced.",
 } as const;
 
 /** Name of a rule that can be taken away. */

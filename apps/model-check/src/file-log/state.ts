@@ -93,7 +93,16 @@ export const Goal = {
   trim: 3,
   /** The same on a full disk, before recovery copies. */
   trimAndCopy: 4,
+  /** Recovery copies unproven frames, and the small head whose place the segment takes. */
+  replace: 5,
+  /** The first append needs a segment, and it takes the place of a small head. */
+  replaceForAppend: 6,
 } as const;
+
+/** Whether a segment made for `goal` takes the place of the head. */
+export function takesPlace(goal: number): boolean {
+  return goal === Goal.replace || goal === Goal.replaceForAppend;
+}
 
 /** One place for a frame in a segment: two blocks for a commit (header and body), one for the other kinds (header). */
 export class Frame {
@@ -327,7 +336,7 @@ export class Writer {
 
 /** What was promised to whom. Not part of the protocol: the checker's own notes. Values are numbered in the order of appending. */
 export class Promises {
-  static readonly size = 15;
+  static readonly size = 16;
   /** By sequence number: the record that was acknowledged as durable or was delivered; 0 for none. */
   readonly durable: Uint8Array;
   /** By sequence number: the record that a relaxed append acknowledged, and that must survive process crashes; 0 for none. */
@@ -353,6 +362,10 @@ export class Promises {
   /** The record that is appended next. */
   get nextValue(): number { return at(this.bytes, this.offset + 2); }
   set nextValue(value: number) { this.bytes[this.offset + 2] = value; }
+
+  /** Bit set of the sequence numbers whose record was proven durable at some time. Kept only where a configuration asks for it. */
+  get proven(): number { return at(this.bytes, this.offset + 15); }
+  set proven(value: number) { this.bytes[this.offset + 15] = value; }
 }
 
 /** What may still happen. */

@@ -1,6 +1,6 @@
 import type { Label, Visitor } from "../search.js";
 import type { Configuration } from "./configurations.js";
-import { brokenPromise } from "./promises.js";
+import { brokenPromise, noteProven } from "./promises.js";
 import { normalise, State } from "./state.js";
 
 /** Steps worth counting, so that "safe" is not "never tried". */
@@ -12,6 +12,7 @@ export type EventName =
   | "copy needed"
   | "source changed: planned again"
   | "void removed"
+  | "takes the head's place"
   | "rotation"
   | "closed"
   | "segment trimmed"
@@ -50,6 +51,7 @@ export class Steps {
     next.words.set(this.now.words);
     change(next);
     normalise(next);
+    noteProven(next, this.configuration);
     const isNew = visitor.visit(next.words, label);
     const message = this.broken ?? (isNew ? brokenPromise(next, this.configuration) : undefined);
     this.broken = undefined;
@@ -81,6 +83,7 @@ function noEvents(): Record<EventName, number> {
     "copy needed": 0,
     "source changed: planned again": 0,
     "void removed": 0,
+    "takes the head's place": 0,
     rotation: 0,
     closed: 0,
     "segment trimmed": 0,

@@ -1,9 +1,10 @@
 import { breaks } from "./configurations.js";
+import type { Configuration } from "./configurations.js";
 import { removeFile, syncDirectory, syncFrames, takeFailures, unsyncedPlaces } from "./disk.js";
 import { planRecovery } from "./plan.js";
 import { contradicts, forgetRelaxed, promiseDurable, promiseRelaxedDurable, reportGone } from "./promises.js";
 import { scanSegment } from "./scan.js";
-import { Block, Fill, Goal, isReadable, FrameKind, MAX_FRAMES, MAX_SEGMENTS, MAX_SEQ, Phase } from "./state.js";
+import { Block, Fill, Goal, isReadable, FrameKind, MAX_FRAMES, MAX_SEGMENTS, MAX_SEQ, Phase, takesPlace } from "./state.js";
 import type { Frame, Segment, State, Writer } from "./state.js";
 import type { Steps } from "./steps.js";
 
@@ -18,6 +19,7 @@ export function takeWriterSteps(steps: Steps): void {
       return;
     case Phase.creating:
       createFile(steps);
+      leaveHeadInPlace(steps);
       return;
     case Phase.headerInFlight:
       finishHeader(steps);
@@ -36,6 +38,7 @@ export function takeWriterSteps(steps: Steps): void {
       return;
     case Phase.copying:
       copyNext(steps);
+      leaveHeadInPlace(steps);
       return;
     case Phase.frameInFlight:
       finishFrame(steps);
@@ -90,9 +93,25 @@ function open(steps: Steps, next: State): void {
     resolveOpen(steps, next);
     return;
   }
-  writer.goal = Goal.copy;
-  writer.phase = configuration.fullDisk ? Phase.readOnly : Phase.creating;
+  writer.goal = mayTakePlace(next, configuration) ? Goal.replace : Goal.copy;
+  writer.phase = configuration.fullDisk && writer.goal === Goal.copy ? Phase.readOnly : Phase.creating;
   steps.count("copy needed");
+}
+
+/**
+ * Whether the first segment of this writer takes the place of the head: the head is small and reads as planned, and the segment
+ * before it is part of the history.
+ */
+function mayTakePlace(state: State, configuration: Configuration): boolean {
+  const { writer } = state;
+  if (!configuration.takesPlace || writer.head === 0) return false;
+  const head = state.segment(writer.head);
+  const { predecessor } = head;
+  // Small enough for a frame behind the copies.
+  if (writer.copyThrough - head.predecessorLastSeq >= MAX_FRAMES) return false;
+  for (const frame of head.frames) if (frame.index < writer.headEnd && !frame.isValid) return false;
+  if (predecessor === 0) return breaks(configuration, "place of the first segment taken");
+  return predecessor >= writer.floorNumber || breaks(configuration, "place taken on a predecessor that was trimmed");
 }
 
 /** What the log shows is delivered, and so promised; what it does not show is reported as not kept. */
@@ -137,19 +156,27 @@ function waitForRoom(steps: Steps): void {
   }
 }
 
-/** One unproven frame after the other, each read again and checked. */
+/**
+ * One frame after the other, each read again and checked: those of a head whose place is taken, as far as they are proven, then
+ * the unproven ones.
+ */
 function copyNext(steps: Steps): void {
   const { now, configuration } = steps;
   const { writer } = now;
-  const lastCopied = writer.frames === 0 ? writer.headLastSeq : now.segment(writer.current).frame(writer.frames - 1).seq;
+  const { goal } = writer;
+  const copiesHead = takesPlace(goal) && !breaks(configuration, "a segment in the head's place holds only the unproven");
+  const target = now.segment(writer.current);
+  const copiedBefore = copiesHead ? target.predecessorLastSeq : writer.headLastSeq;
+  const lastCopied = writer.frames === 0 ? copiedBefore : target.frame(writer.frames - 1).seq;
   const frame = now
-    .segment(writer.source)
+    .segment(copiesHead && lastCopied < writer.headLastSeq ? writer.head : writer.source)
     .frames.find((it) => it.index >= writer.sourceIndex && it.kind === FrameKind.commit && it.seq === lastCopied + 1);
   if (frame?.isValid === true && frame.seq <= writer.copyThrough) {
     const { index, seq, value } = frame;
     writeFrame(steps, { kind: FrameKind.commit, seq, value }, (next) => {
-      next.writer.sourceIndex = index + 1;
-      next.writer.goal = Goal.copy;
+      // Of two sources each is read from its start.
+      if (!copiesHead) next.writer.sourceIndex = index + 1;
+      next.writer.goal = takesPlace(goal) ? goal : Goal.copy;
     });
     return;
   }
@@ -161,9 +188,35 @@ function copyNext(steps: Steps): void {
     return;
   }
   steps.take("all copies are durable: the log is open", (next) => {
-    next.writer.isEstablished = true;
+    if (takesPlace(goal)) leaveHead(steps, next);
+    else next.writer.isEstablished = true;
     next.writer.nextSeq = next.writer.copyThrough + 1;
-    resolveOpen(steps, next);
+    if (goal === Goal.replaceForAppend) next.writer.phase = Phase.open;
+    else resolveOpen(steps, next);
+  });
+}
+
+/** The segment holds what the head holds. It takes its place when a frame behind the copies is durable: until then the head stays. */
+function leaveHead(steps: Steps, next: State): void {
+  const { writer } = next;
+  const { predecessor, predecessorEnd, predecessorLastSeq } = next.segment(writer.current);
+  writer.head = predecessor;
+  writer.headEnd = predecessorEnd;
+  writer.headLastSeq = predecessorLastSeq;
+  writer.goal = Goal.append;
+  writer.isEstablished = breaks(steps.configuration, "head removed before its copies are vouched for");
+}
+
+/** There is no room for the copies of the head as well: what was begun is left as it is, and the next segment follows the head. */
+function leaveHeadInPlace(steps: Steps): void {
+  const { goal } = steps.now.writer;
+  if (!steps.configuration.fullDisk || !takesPlace(goal)) return;
+  steps.take("no room to take the head's place", ({ writer }) => {
+    writer.current = 0;
+    writer.frames = 0;
+    writer.durableFrames = 0;
+    writer.goal = goal === Goal.replace ? Goal.copy : Goal.append;
+    writer.phase = goal === Goal.replace ? Phase.readOnly : Phase.creating;
   });
 }
 
@@ -201,7 +254,15 @@ function createFile(steps: Steps): void {
   });
 }
 
-const GOAL_NAMES = ["an append", "copies", "later use", "a trim", "a trim and copies"];
+const GOAL_NAMES = [
+  "an append",
+  "copies",
+  "later use",
+  "a trim",
+  "a trim and copies",
+  "copies, in the place of the head",
+  "an append, in the place of the head",
+];
 
 function startFile(next: State, number: number): Segment {
   const segment = next.segment(number);
@@ -251,20 +312,33 @@ function writeBegin(steps: Steps): void {
   const number = steps.now.writer.making;
   steps.take(() => `begin of segment ${number} in flight`, (next) => {
     const segment = next.segment(number);
-    fillInBegin(segment, next.writer);
+    fillInBegin(segment, next);
     segment.begin = Block.cached;
     next.writer.phase = Phase.beginInFlight;
     if (breaks(steps.configuration, "begin and commit in one sync")) enterSegment(steps, next, number);
   });
 }
 
-/** Either the current segment is left for the new one, or the head that was found at open is. */
-function fillInBegin(segment: Segment, writer: Writer): void {
-  const rotates = writer.current !== 0;
-  segment.predecessor = rotates ? writer.current : writer.head;
-  segment.predecessorEnd = rotates ? writer.frames : writer.headEnd;
-  segment.predecessorLastSeq = rotates ? writer.nextSeq - 1 : writer.headLastSeq;
-  segment.inheritedThrough = rotates ? writer.nextSeq - 1 : writer.copyThrough;
+/** The current segment is left for the new one, or the head that was found at open is, or the new one takes the head's place. */
+function fillInBegin(segment: Segment, next: State): void {
+  const { writer } = next;
+  if (writer.current !== 0) {
+    segment.predecessor = writer.current;
+    segment.predecessorEnd = writer.frames;
+    segment.predecessorLastSeq = writer.nextSeq - 1;
+    segment.inheritedThrough = writer.nextSeq - 1;
+  } else if (takesPlace(writer.goal)) {
+    const head = next.segment(writer.head);
+    segment.predecessor = head.predecessor;
+    segment.predecessorEnd = head.predecessorEnd;
+    segment.predecessorLastSeq = head.predecessorLastSeq;
+    segment.inheritedThrough = writer.copyThrough;
+  } else {
+    segment.predecessor = writer.head;
+    segment.predecessorEnd = writer.headEnd;
+    segment.predecessorLastSeq = writer.headLastSeq;
+    segment.inheritedThrough = writer.copyThrough;
+  }
   segment.floorSeq = writer.floorSeq;
   segment.floorNumber = writer.floorNumber;
 }
@@ -294,7 +368,11 @@ function enterSegment(steps: Steps, next: State, number: number): void {
   writer.durableFrames = 0;
   writer.isEstablished = false;
   if (breaks(steps.configuration, "voids removed before the copies are durable")) removeBetween(next, writer.head, number);
-  writer.phase = goal === Goal.copy ? Phase.copying : trims ? Phase.removing : Phase.open;
+  if (takesPlace(goal)) {
+    steps.count("takes the head's place");
+    if (breaks(steps.configuration, "head removed when its place is begun")) removeFile(next.segment(writer.head));
+  }
+  writer.phase = goal === Goal.copy || takesPlace(goal) ? Phase.copying : trims ? Phase.removing : Phase.open;
 }
 
 function removeBetween(next: State, above: number, below: number): void {
@@ -376,7 +454,7 @@ function acknowledgeFrame(steps: Steps, next: State): void {
   const { kind, seq, value } = next.segment(writer.current).frame(writer.frames);
   writer.frames++;
   writer.durableFrames = writer.frames;
-  if (writer.goal === Goal.copy) {
+  if (writer.goal === Goal.copy || takesPlace(writer.goal)) {
     writer.phase = Phase.copying;
     return;
   }
@@ -459,9 +537,11 @@ function append(steps: Steps): void {
 }
 
 function takeNextSegment(steps: Steps): void {
-  steps.take("the next append needs a segment", ({ writer }) => {
+  steps.take("the next append needs a segment", (next) => {
+    const { writer } = next;
     if (writer.prepared === 0) {
-      makeSegment(writer, Goal.append);
+      const replaces = writer.current === 0 && mayTakePlace(next, steps.configuration);
+      makeSegment(writer, replaces ? Goal.replaceForAppend : Goal.append);
       return;
     }
     writer.making = writer.prepared;
@@ -487,6 +567,7 @@ function appendRelaxed(steps: Steps, seq: number, value: number): void {
   steps.take(() => `append of ${value} as ${seq}, not synced`, (next) => {
     write(next, breaks(configuration, "frame vouches for itself") ? frames + 1 : durableFrames, Block.cached);
     next.promises.relaxed[seq] = value;
+    if (breaks(configuration, "head removed for a frame that is not synced")) next.writer.isEstablished = true;
   });
   if (breaks(configuration, "synced append in relaxed mode by O_DSYNC alone")) {
     steps.take(() => `append of ${value} as ${seq} by O_DSYNC`, (next) => {
@@ -503,6 +584,7 @@ function sync(steps: Steps): void {
   steps.take("sync", (next) => {
     syncFrames(next, next.segment(current));
     next.writer.durableFrames = next.writer.frames;
+    if (steps.configuration.takesPlace) next.writer.isEstablished = true;
     promiseRelaxedDurable(next);
   });
   takeFailures(steps, unsyncedPlaces(now, now.segment(current)), (next) => {
@@ -600,10 +682,13 @@ function removeTrimmedLater(steps: Steps): void {
   if (segment !== undefined) takeRemoval(steps, segment, "trimmed segment removed later");
 }
 
+/** A head whose place was taken can be left below the present one; everything else that is void lies above it. */
 function removeVoid(steps: Steps): void {
-  const { head, current } = steps.now.writer;
-  const segment = steps.now.segments.find(({ number, inView }) => inView && number > head && number < current);
-  if (segment !== undefined && isVoid(steps.now, segment.number)) takeRemoval(steps, segment, "void removed");
+  const { now, configuration } = steps;
+  const { head, current } = now.writer;
+  const above = configuration.takesPlace ? 0 : head;
+  const segment = now.segments.find(({ number, inView }) => inView && number > above && number < current && isVoid(now, number));
+  if (segment !== undefined) takeRemoval(steps, segment, "void removed");
 }
 
 /** No segment of the chain has this number. */
