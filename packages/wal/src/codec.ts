@@ -46,7 +46,10 @@ function parse(text: string): unknown {
 
 function validate(schema: StandardSchemaV1, value: unknown): unknown {
   const result = schema["~standard"].validate(value);
-  if (result instanceof Promise) throw new TypeError("the schema validates asynchronously; a log needs a synchronous one");
+  if ("then" in result) {
+    result.then(undefined, () => undefined); // What it says later is not asked for.
+    throw new TypeError("the schema validates asynchronously; a log needs a synchronous one");
+  }
   if (result.issues) {
     // Messages and paths only: an issue of a schema may quote the value, a log must not.
     const paths = result.issues.map((issue) => issue.path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".") ?? "(root)");

@@ -26,7 +26,7 @@ export interface Store {
   make(): Promise<Place>;
 }
 
-const memory: Store = { name: "memory", make: () => Promise.resolve(memoryPlace()) };
+export const memory: Store = { name: "memory", make: () => Promise.resolve(memoryPlace()) };
 const directory: Store = { name: "directory", make: () => directoryPlace() };
 export const stores: readonly Store[] = [memory, directory];
 

@@ -78,6 +78,13 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
     return dead ? Promise.reject(systemError("EIO", "the process has died")) : track(action());
   }
 
+  /** This was written and synced: nothing older lies under it any more. */
+  function settle({ path, position, length }: Overwritten): void {
+    const end = position + length;
+    const rest = failed.flatMap((it) => (it.path === path ? [part(it, it.position, position), part(it, end, it.position + it.length)] : [it]));
+    failed.splice(0, failed.length, ...rest.filter((it) => it.length > 0));
+  }
+
   async function wrap(path: string, open: FsOpenOptions): Promise<FsFile> {
     const { dsync, ...rest } = open;
     const file = await nodeFsPort.open(path, rest);
@@ -93,6 +100,7 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
         name,
         path,
         () => {
+          for (const it of unsynced) settle(it);
           unsynced = [];
           return Promise.resolve();
         },
@@ -107,7 +115,12 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
       read: (buffer, offset, length, position) => plain(() => file.read(buffer, offset, length, position)),
       async write(bytes, position) {
         const before = evictable && dsync === true ? await overwrittenBy(file, path, position, bytes.length) : undefined;
-        return run("write", path, () => write(bytes, position), {
+        const writing = async (): Promise<number> => {
+          const written = await write(bytes, position);
+          if (before !== undefined) settle(before);
+          return written;
+        };
+        return run("write", path, writing, {
           bytes: bytes.length,
           short: (written) => write(bytes.subarray(0, written), position),
           onFailed: (isApplied) => {
@@ -185,6 +198,13 @@ async function overwrittenBy(file: FsFile, path: string, position: number, lengt
   const bytes = new Uint8Array(length);
   const count = await file.read(bytes, 0, length, position);
   return { path, position, length, bytes: bytes.subarray(0, count) };
+}
+
+/** What of it lies from `from` to `to`. */
+function part(it: Overwritten, from: number, to: number): Overwritten {
+  const start = Math.max(from, it.position);
+  const end = Math.min(to, it.position + it.length);
+  return { path: it.path, position: start, length: Math.max(0, end - start), bytes: it.bytes.subarray(start - it.position, Math.max(start, end) - it.position) };
 }
 
 async function restore({ path, position, length, bytes }: Overwritten): Promise<void> {
