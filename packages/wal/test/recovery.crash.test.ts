@@ -146,10 +146,10 @@ const scenarios: readonly Scenario[] = [
 describe.each(scenarios)("$name", (scenario) => {
   test("dying at any step loses nothing that was promised", { timeout: 60_000 }, async () => {
     let deaths = 0;
-    for (const how of isThorough ? HOWS : HOWS.slice(0, scenario.options?.segmentBytes === undefined ? 5 : 2)) {
+    for (const how of isThorough ? HOWS : HOWS.slice(0, scenario.options?.segmentBytes === undefined ? 3 : 2)) {
       for (let step = 1; (await run(scenario, [{ step, how }])) === 1; step++) deaths++;
     }
-    expect(deaths).toBeGreaterThan(30);
+    expect(deaths).toBeGreaterThan(25);
   });
 });
 
