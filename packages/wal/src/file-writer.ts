@@ -58,6 +58,8 @@ class FileWriter implements LogWriter {
   readonly #files: SegmentFiles;
   #floor: Floor;
   #committedAtMs: number;
+  /** Whether a commit stands behind the copies of this handle's first segment. */
+  #hasCommitted = false;
   /** Whether this handle's segment is known to last, so that what it replaces may go. */
   #settled = false;
   /** Copies could not be made for lack of room. */
@@ -126,6 +128,7 @@ class FileWriter implements LogWriter {
   async sync(): Promise<void> {
     if (this.#full) throw noRoom(this.#options.prefix);
     await this.#current?.sync();
+    if (this.#hasCommitted) this.#settle();
   }
 
   async mark(): Promise<void> {
@@ -196,7 +199,9 @@ class FileWriter implements LogWriter {
     const before = segment.end;
     return segment.commit(commit, this.#options.clock.now()).then(() => {
       this.writtenBytes += segment.end - before;
-      this.#settle();
+      this.#hasCommitted = true;
+      // In relaxed mode the commit vouches for nothing before it is synced.
+      if (this.#options.settings.syncEveryMs === undefined) this.#settle();
       if (this.#next === undefined && segment.end > this.#options.settings.segmentBytes * PREPARE_NEXT_AT) this.#prepareNext();
     });
   }
@@ -212,7 +217,7 @@ class FileWriter implements LogWriter {
   async #rotate(): Promise<ActiveSegment> {
     const old = this.#current;
     if (old === undefined) throw new Error("there is no segment to rotate");
-    await old.sync();
+    await this.sync();
     const next = await this.#begin({
       predecessor: { number: old.number, provenBytes: old.end },
       lastSeq: old.writtenSeq,
@@ -360,9 +365,12 @@ class FileWriter implements LogWriter {
   async #tidy(): Promise<void> {
     const next = await this.#next?.catch(() => undefined); // #prepareNext has told.
     const inUse = new Set([...this.#chain.segments.map((segment) => segment.number), next?.number]);
-    // Below the floor that a begin or trim frame of this handle states. Voids only once this handle's segment is sure to last.
-    const gone = this.#files.numbers.filter((number) => number < this.#floor.number || (this.#settled && !inUse.has(number) && this.#isVoid(number)));
-    await this.#files.remove(gone);
+    // Below the floor that a begin or trim frame of this handle states.
+    await this.#files.remove(this.#files.numbers.filter((number) => number < this.#floor.number));
+    // Voids only once this handle's segment is sure to last, and the newest first: one may name an older one, which must not
+    // go before it, or damage to the end of this handle's segment would make it look as if a segment were missing.
+    const voids = this.#settled ? this.#files.numbers.filter((number) => !inUse.has(number) && this.#isVoid(number)) : [];
+    for (const number of voids.sort((a, b) => b - a)) await this.#files.remove([number]);
     await this.#files.keepReserve();
   }
 
