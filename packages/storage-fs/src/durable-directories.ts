@@ -95,9 +95,16 @@ export class DurableDirectories {
     this.#unsynced.add(directory);
   }
 
-  /** Forgets what is known about a directory and those above it: it turned out not to be there any more. */
-  forget(directory: string): void {
-    for (const it of chainOf(directory)) this.#durable.delete(it);
+  /** Makes something in a directory that was made, once more if somebody removed the directory meanwhile. */
+  async within<T>(directory: string, make: () => Promise<T>): Promise<T> {
+    try {
+      return await make();
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+      for (const it of chainOf(directory)) this.#durable.delete(it);
+      await this.make(directory);
+      return make();
+    }
   }
 
   #isDurable(directory: string): boolean {

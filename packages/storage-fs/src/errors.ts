@@ -55,6 +55,16 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** What a call of the file system answers, or `undefined` where it says ENOENT. */
+export async function absentIsUndefined<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
 /** Whether the error says only that there is no room: nothing is broken, and it may pass. */
 export function isFull(error: unknown): boolean {
   return CODES.get(systemCode(error) ?? "") === "STORAGE_FULL";

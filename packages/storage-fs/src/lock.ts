@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { threadId } from "node:worker_threads";
 import type { StorageLock } from "@holdfast/storage";
-import type { Clock, FsFile, FsPort } from "@holdfast/storage/ports";
+import type { Clock, FsFile, FsFileSystem, FsPort } from "@holdfast/storage/ports";
 import { quote, storageError, systemCode, toStorageError, type Failure } from "./errors.js";
 
 /** What {@link takeLock} needs. */
@@ -12,6 +12,12 @@ export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called once when the lock is let go of. */
   readonly onRelease: (lock: StorageLock) => void;
+}
+
+/** What {@link refuseForeignLocks} needs. */
+export interface LockPolicy {
+  readonly port: FsPort;
+  readonly allowNetworkFileSystem: boolean;
 }
 
 /**
@@ -44,6 +50,22 @@ export async function takeLock(path: string, options: LockOptions, failure: Fail
   }
   const message = `lock: ${quote(path)} is replaced again and again; something else removes it`;
   throw storageError("STORAGE_LOCKED", message, { ...failure, retryable: true });
+}
+
+/**
+ * Refuses a directory whose locks the local kernel is not known to keep, unless that is allowed.
+ *
+ * @param path - Path of the directory.
+ * @returns The file system it is on.
+ * @throws STORAGE_UNSUPPORTED_FILE_SYSTEM; system errors.
+ */
+export async function refuseForeignLocks(path: string, policy: LockPolicy, failure: Failure): Promise<FsFileSystem> {
+  const fileSystem = await policy.port.fileSystem(path);
+  if (fileSystem.localLocks || policy.allowNetworkFileSystem) return fileSystem;
+  const message =
+    `${failure.operation}: ${quote(path)} is on a file system (${fileSystem.type}) whose locks the local kernel is not known ` +
+    `to keep; allowNetworkFileSystem permits it, and then nothing here prevents a second writer`;
+  throw storageError("STORAGE_UNSUPPORTED_FILE_SYSTEM", message, failure);
 }
 
 class HeldLock implements StorageLock {
