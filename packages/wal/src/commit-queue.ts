@@ -29,6 +29,8 @@ export class CommitQueue {
   #nextSeq: number;
   #pendingBytes = 0;
   #pendingRecords = 0;
+  /** The records of a batch are being encoded. What the codec itself appends meanwhile waits: it must not get in between. */
+  #isEncoding = false;
 
   /** @param onJoined - Called after each append that joined a commit. */
   constructor(limits: CommitQueueLimits, nextSeq: number, onJoined: () => void) {
@@ -87,21 +89,33 @@ export class CommitQueue {
    * @param encode - Answers the bytes of record `index`, or why there are none; then nothing is added.
    */
   appendBatch(count: number, encode: (index: number) => Uint8Array | WalError, options: AppendOptions | undefined): Promise<SeqRange> {
+    const answer = this.#appendBatch(count, encode, options);
+    if (!this.#isEncoding) this.admit();
+    return answer;
+  }
+
+  #appendBatch(count: number, encode: (index: number) => Uint8Array | WalError, options: AppendOptions | undefined): Promise<SeqRange> {
     if (count > MAX_RECORDS_PER_COMMIT) return Promise.reject(this.#tooLarge("appendBatch", 0));
-    const gathering = this.#waiting.length === 0 ? this.#commits.at(-1) : undefined;
+    const gathering = this.#waiting.length === 0 && !this.#isEncoding ? this.#commits.at(-1) : undefined;
     const joins = gathering !== undefined && gathering.recordCount + count <= MAX_RECORDS_PER_COMMIT ? gathering : undefined;
     let target = joins ?? this.#pool.take();
     let from = target.position();
-    for (let index = 0; index < count; index++) {
-      const record = encode(index);
-      const size = record instanceof WalError ? 0 : 4 + record.length;
-      const total = target.end - from.end + size;
-      if (record instanceof WalError || total > this.#limits.maxBodyBytes) {
-        this.#takeBack(target, from, joins);
-        return Promise.reject(record instanceof WalError ? record : this.#tooLarge("appendBatch", total));
+    const isNested = this.#isEncoding;
+    this.#isEncoding = true;
+    try {
+      for (let index = 0; index < count; index++) {
+        const record = encode(index);
+        const size = record instanceof WalError ? 0 : 4 + record.length;
+        const total = target.end - from.end + size;
+        if (record instanceof WalError || total > this.#limits.maxBodyBytes) {
+          this.#takeBack(target, from, joins);
+          return Promise.reject(record instanceof WalError ? record : this.#tooLarge("appendBatch", total));
+        }
+        if (target === joins && joins.bodyBytes + size > this.#limits.maxBodyBytes) [target, from] = this.#moveOut(joins, from);
+        target.add(record);
       }
-      if (target === joins && joins.bodyBytes + size > this.#limits.maxBodyBytes) [target, from] = this.#moveOut(joins, from);
-      target.add(record);
+    } finally {
+      this.#isEncoding = isNested;
     }
     const size = target.end - from.end;
     if (this.#mustWait(size)) {
@@ -242,7 +256,7 @@ export class CommitQueue {
   }
 
   #mustWait(size: number): boolean {
-    return this.#waiting.length > 0 || (this.#pendingBytes > 0 && this.#pendingBytes + size > this.#limits.maxPendingBytes);
+    return this.#isEncoding || this.#waiting.length > 0 || (this.#pendingBytes > 0 && this.#pendingBytes + size > this.#limits.maxPendingBytes);
   }
 
   #wait(records: CommitBuffer, options: AppendOptions | undefined, resolve: (range: SeqRange) => void, reject: (error: unknown) => void): void {

@@ -180,14 +180,11 @@ class FileWriter implements LogWriter {
     const current = this.#current;
     if (clean && current !== undefined) await attempt(() => current.mark(FrameKind.seal, this.#now()));
     await attempt(() => current?.close());
-    const next = this.#next;
+    const next = await this.#next?.catch(() => undefined); // #prepareNext has told.
+    this.#next = undefined;
     if (next !== undefined) {
-      this.#next = undefined;
-      await attempt(async () => {
-        const segment = await next;
-        await segment.close();
-        if (clean) await this.#files.remove([segment.number]);
-      });
+      await attempt(() => next.close());
+      if (clean) await attempt(() => this.#files.remove([next.number]));
     }
     await attempt(() => this.#lock.release());
     if (problems.length > 0) throw problems[0];

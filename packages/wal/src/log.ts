@@ -459,8 +459,8 @@ class DurableLog<T> implements Log<T> {
   }
 }
 
-/** Nothing was written and nothing is broken: the next call may try again. */
+/** Nothing was written and nothing is broken: the next call may try again. So it is with what failed at reading. */
 function isHarmless(error: unknown): boolean {
   // A poisoned file has written nothing either, and never will: preparing space in it failed.
-  return isHoldfastError(error) && error.outcome === "not_applied" && error.code !== "STORAGE_POISONED";
+  return isHoldfastError(error) && error.outcome !== "unknown" && error.code !== "STORAGE_POISONED";
 }

@@ -1,7 +1,7 @@
 import { crc32c } from "@holdfast/bytes";
-import { isHoldfastError, storagePrefix, type StorageBackend } from "@holdfast/storage";
+import { isHoldfastError, storagePrefix, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
 import { WalError } from "./errors.js";
-import { listSegments, planError, PlanReader, readableSegment } from "./file-recovery.js";
+import { isShrinking, listSegments, planError, PlanReader, readableSegment } from "./file-recovery.js";
 import { RecordCursor } from "./format/records.js";
 import { FIRST_FRAME_OFFSET, newFrameHeader } from "./format/segment.js";
 import { segmentKey } from "./layout.js";
@@ -52,8 +52,19 @@ export interface LogVerification {
  * written it checks what was there when it looked. Findings are values; only wrong arguments and an aborted signal are thrown.
  */
 export async function verifyLog(options: VerifyOptions): Promise<LogVerification> {
-  const { storage, signal } = options;
   const prefix = storagePrefix(options.prefix);
+  let found = await look(options, prefix);
+  // Files come, grow and go while somebody writes: what could come of that counts when it is found again.
+  for (let looks = 1; found.findings.some(mayPass) && looks < MAX_LOOKS; looks++) {
+    const before = found.findings;
+    found = await look(options, prefix);
+    if (isSame(before, found.findings)) break;
+  }
+  return found;
+}
+
+async function look(options: VerifyOptions, prefix: StoragePrefix): Promise<LogVerification> {
+  const { storage, signal } = options;
   const findings: VerifyFinding[] = [];
   const result = { ...NOTHING };
   const sizes = new Map<number, number>();
@@ -152,7 +163,7 @@ class VerifyingWalk {
       }
       // The headers say where the next window begins: it is read while the bodies of this one are checked.
       if (walked.next < limit) reading = this.#readAhead(walked.next);
-      if (!this.#checkBodies(bytes, offset)) return;
+      if (!(await this.#checkBodies(bytes, offset))) return;
       offset = walked.next;
       this.checkedBytes = offset;
       onWindow(offset);
@@ -176,12 +187,18 @@ class VerifyingWalk {
     });
   }
 
-  #checkBodies(bytes: Uint8Array, offset: number): boolean {
+  async #checkBodies(bytes: Uint8Array, offset: number): Promise<boolean> {
     const { check } = this.#segment;
+    let since = 0;
     for (const { at, start, stop, bodyCrc, recordCount } of this.#bodies) {
       if (crc32c(bytes.subarray(start, stop), check.seedAt(at)) !== bodyCrc) {
         this.#found("WAL_CORRUPT", at, "the checksum of a frame's body does not fit");
         return false;
+      }
+      since += stop - start;
+      if (since >= TURN_BYTES) {
+        since = 0;
+        await undefined; // A turn for the read that was begun, which takes a few to be on its way.
       }
       if (recordCount > 0) {
         const records = new RecordCursor(bytes, start, stop, recordCount);
@@ -217,7 +234,17 @@ class VerifyingWalk {
   }
 }
 
+/** An error of the storage does not come of somebody writing, and one is enough to be told. */
+function mayPass({ code, reason }: VerifyFinding): boolean {
+  return code !== "WAL_READ_FAILED" || reason === BECAME_SHORTER;
+}
+
+function isSame(findings: readonly VerifyFinding[], others: readonly VerifyFinding[]): boolean {
+  return findings.length === others.length && findings.every((it, at) => it.code === others[at]?.code && it.key === others[at].key && it.offset === others[at].offset);
+}
+
 function asFinding(error: unknown, prefix: string): VerifyFinding {
+  if (isShrinking(error)) return { code: "WAL_READ_FAILED", key: error.key ?? prefix, offset: error.offset, reason: BECAME_SHORTER };
   if (error instanceof WalError) {
     const code = FINDING_CODES.find((it) => it === error.code);
     if (code !== undefined) return { code, key: error.key ?? prefix, offset: error.offset, reason: error.message };
@@ -227,6 +254,9 @@ function asFinding(error: unknown, prefix: string): VerifyFinding {
 }
 
 const FINDING_CODES = ["WAL_CORRUPT", "WAL_SEGMENT_MISSING", "WAL_UNSUPPORTED_VERSION", "WAL_READ_FAILED", "WAL_NOT_A_LOG"] as const;
+
+const MAX_LOOKS = 3;
+const BECAME_SHORTER = "the segment became shorter while it was read";
 
 const NOTHING = {
   segments: 0,
@@ -243,3 +273,4 @@ const NOTHING = {
 };
 
 const WINDOW_BYTES = 1024 * 1024;
+const TURN_BYTES = 16 * 1024;

@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { storagePrefix, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { json, openLog, openLogReader, type Log, type LogOptions, type LogReader } from "../src/index.js";
+import { json, openLog, openLogReader, verifyLog, type Log, type LogOptions, type LogReader } from "../src/index.js";
 import { contents, directoryPlace, memoryPlace, stores, type Place } from "./support/backends.js";
 import { all, bytesOf, payload, settled, texts, walError } from "./support/expecting.js";
 import { Follower, poll, polled } from "./support/follower.js";
@@ -219,6 +219,34 @@ describe.each(stores)("a reader elsewhere, in $name", (store) => {
     }
     await again.close();
   });
+});
+
+test("verify is not misled by a writer that takes the place of a segment meanwhile", async () => {
+  const place = memoryPlace();
+  for (const round of [1, 2]) {
+    const log = await openAt(place);
+    await log.append(bytesOf(`a${round}`));
+    await log.close();
+  }
+  const storage = await place.open();
+  let looked = false;
+  const meanwhile: StorageBackend = {
+    ...delegate(storage),
+    async read(key, options) {
+      if (!looked && options?.range?.offset === 8192) {
+        // The plan is made; the segments are walked now.
+        looked = true;
+        const log = await openAt(place);
+        await log.append(bytesOf("b"));
+        await log.close();
+      }
+      return storage.read(key, options);
+    },
+  };
+  const found = await verifyLog({ storage: meanwhile, prefix: "orders" });
+  expect(looked).toBe(true);
+  expect(found.findings).toEqual([]);
+  expect(found).toMatchObject({ firstSeq: 1, lastSeq: 3, records: 3 });
 });
 
 test("a reader in another process is given every record once, while it is written", { timeout: 20_000 }, async () => {

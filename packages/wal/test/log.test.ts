@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { systemRandom, type StorageBackend } from "@holdfast/storage";
+import { StorageError, systemRandom, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openLog, type Codec, type Log, type LogOptions } from "../src/index.js";
 import { contents, directoryPlace, memoryPlace, stores, type Place } from "./support/backends.js";
@@ -316,9 +316,12 @@ describe("order", () => {
       decode: (bytes) => Buffer.from(bytes).toString(),
     };
     const log: Log<string> = await openLog({ storage: await memoryPlace().open(), prefix: "orders", codec });
+    depth++;
+    void log.append("gathering already");
+    depth--;
     const { first, last } = await log.appendBatch(["a", "b"]);
     const found = new Map((await all(log.read())).map(({ seq, value }) => [seq, value]));
-    expect(found.size).toBe(4);
+    expect(found.size).toBe(5);
     expect([found.get(first), found.get(last)]).toEqual(["a", "b"]);
     expect(last).toBe(first + 1);
     expect(found.get(await inner[0]!)).toBe("inner of a");
@@ -982,6 +985,35 @@ describe("lack of room", () => {
     await again.close();
   });
 
+  test("a preparation that fails only then does not fail the closing either", async () => {
+    const storage = await memoryPlace().open();
+    let fail = (): void => undefined;
+    let opened = 0;
+    const slow: StorageBackend = {
+      ...delegate(storage),
+      appendable: {
+        lock: (prefix, options) => storage.appendable!.lock(prefix, options),
+        open: (key, options) =>
+          ++opened === 1
+            ? storage.appendable!.open(key, options)
+            : new Promise((_resolve, reject) => {
+                fail = () => {
+                  reject(new Error("EIO"));
+                };
+              }),
+      },
+    };
+    const log = await openLog({ storage: slow, prefix: "orders", segmentBytes: MIB });
+    await log.append(bytesOf("a"));
+    await turns();
+    await log.append(payload("b", 900_000));
+    expect(opened).toBe(2);
+    const closed = log.close();
+    await turns();
+    fail();
+    await closed;
+  });
+
   test("a failed write poisons: what it held is unknown, what stood behind it was not applied", async () => {
     const { log, gate, place } = await gated({ maxPendingBytes: 200 });
     const before = log.append(bytesOf("before"));
@@ -1007,6 +1039,31 @@ describe("lack of room", () => {
     await log.close();
     const again = await openAt(place);
     expect(again.nextSeq).toBe(2);
+    await again.close();
+  });
+});
+
+describe("a long history", () => {
+  test("that cannot be read back far enough refuses a trim, and nothing else", async () => {
+    const place = memoryPlace();
+    const log = await openAt(place, { segmentBytes: MIB });
+    for (let seq = 1; seq <= 40; seq++) await log.append(payload(`r${seq}`, 600_000));
+    await log.close();
+    const storage = await place.open();
+    let failing = true;
+    const shaky: StorageBackend = {
+      ...delegate(storage),
+      read: (key, options) => (failing && key === segment(3) ? Promise.reject(new StorageError("STORAGE_READ_FAILED", "EIO", { operation: "read", key })) : storage.read(key, options)),
+    };
+    const again = await openLog({ storage: shaky, prefix: "orders", segmentBytes: MIB });
+    expect(await again.append(bytesOf("r41"))).toBe(41);
+    await walError(again.trim(3), "WAL_READ_FAILED");
+    await walError(again.get(2), "WAL_READ_FAILED");
+    expect(again.firstSeq).toBe(1);
+    expect(await again.append(bytesOf("r42"))).toBe(42);
+    failing = false;
+    await again.trim(3);
+    expect((await seqs(again))[0]).toBe(3);
     await again.close();
   });
 });
