@@ -18,12 +18,14 @@ export const nodeFsPort: FsPort = {
       throw systemError("ENOTSUP", "O_DSYNC does not make writes durable on this platform", path);
     }
     const flags = OPEN_FLAGS[options.mode] | (options.dsync === true ? (DSYNC ?? 0) : 0);
+    if (options.mode === "read" && readLately.has(path)) return new NodeFile(fs.openSync(path, flags), true);
     const descriptor = await new Promise<number>((resolve, reject) => {
       fs.open(path, flags, options.permissions ?? 0o600, (error, fd) => {
         if (error === null) resolve(fd);
         else reject(error);
       });
     });
+    if (options.mode === "read") readLately.add(path);
     return new NodeFile(descriptor, options.mode === "read");
   },
   mkdir: (path, permissions) =>
@@ -86,6 +88,25 @@ export const nodeFsPort: FsPort = {
       });
     }),
 };
+
+/**
+ * Paths that were opened for reading lately. Their names and inodes are in memory, so that opening them again takes the system
+ * a few microseconds and need not wait for a disk. Done at once, the read behind it is on its way before the caller goes on: who
+ * reads a file in many ranges works on one while the next one is fetched.
+ */
+const readLately = new (class {
+  readonly #paths = new Set<string>();
+
+  has(path: string): boolean {
+    return this.#paths.has(path);
+  }
+
+  add(path: string): void {
+    this.#paths.add(path);
+    const [oldest] = this.#paths;
+    if (this.#paths.size > 32 && oldest !== undefined) this.#paths.delete(oldest);
+  }
+})();
 
 /** O_DSYNC where it exists and reaches the disk. On macOS it does not reach the platter, on Windows it does not exist. */
 const DSYNC: number | undefined = process.platform === "linux" ? flag("O_DSYNC") : undefined;
