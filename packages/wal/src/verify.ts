@@ -198,7 +198,7 @@ class VerifyingWalk {
       since += stop - start;
       if (since >= TURN_BYTES) {
         since = 0;
-        await undefined; // A turn for the read that was begun, which takes a few to be on its way.
+        await Promise.resolve(); // A turn for the read that was begun, which takes a few to be on its way.
       }
       if (recordCount > 0) {
         const records = new RecordCursor(bytes, start, stop, recordCount);
