@@ -1,3 +1,4 @@
+import { LOOP_FLOOR, LOOP_FLOOR_SETTING } from "./loop-floor.js";
 import { loadClassicLevel } from "./classic-level.js";
 import { floorSetting } from "./floor.js";
 import { loadLmdb } from "./lmdb.js";
@@ -22,6 +23,7 @@ export function settingsOf(peers: readonly (Peer | MissingPeer)[]): Readonly<Rec
     [logPeer.name]: logPeer.setting,
     [floorNames.async]: `fs.write, ${floorSetting()}`,
     [floorNames.sync]: `fs.writeSync, ${floorSetting()}`,
+    [LOOP_FLOOR]: LOOP_FLOOR_SETTING,
     ...Object.fromEntries(peers.map((peer) => [peer.name, "setting" in peer ? peer.setting : peer.missing])),
   };
 }

@@ -4,6 +4,7 @@ import { openLog } from "@holdfast/wal";
 import { collectGarbage } from "../garbage.js";
 import { inRounds, ratios, type Contestant } from "../pairs.js";
 import { replayBatches, replayRecords } from "../peers/log.js";
+import { LOOP_FLOOR, replayLoop } from "../peers/loop-floor.js";
 import type { MissingPeer, Peer, Replayed } from "../peers/store.js";
 import { measuredRecords, RECORD_BYTES } from "../records.js";
 import type { BenchContext, RowFamily, RowResult } from "../row.js";
@@ -22,7 +23,7 @@ export function replayFamily(peers: readonly (Peer | MissingPeer)[]): RowFamily 
     id: "replay",
     work: "replay",
     sizes: ["quick", "full"],
-    steps: (runs) => (runs + 2) * (present.length + 2),
+    steps: (runs) => (runs + 2) * (present.length + 3),
     run: async (context) => {
       const count = RECORDS[context.size];
       const work = `replay of ${count.toLocaleString("en")} records`;
@@ -63,6 +64,7 @@ async function openAll(peers: readonly Peer[], count: number, work: string, cont
   const opened: Replayable[] = [
     { name: READ, replay: () => replayRecords(log), close: () => log.close() },
     { name: READ_BATCHES, replay: () => replayBatches(log), close: () => storage.close() },
+    { name: LOOP_FLOOR, replay: () => replayLoop(count, RECORD_BYTES), close: () => Promise.resolve() },
   ];
   const batch = measuredRecords(context.seed).slice(0, BATCH);
   for (const peer of peers) {
@@ -87,6 +89,15 @@ async function recordsPerSecond(store: Replayable, count: number): Promise<numbe
 
 function rows(work: string, peers: readonly (Peer | MissingPeer)[], figures: ReadonlyMap<string, readonly number[]>): readonly RowResult[] {
   const results: RowResult[] = [];
+  const floors = figures.get(LOOP_FLOOR) ?? [];
+  results.push({
+    id: "replay",
+    work,
+    ours: { value: median(figures.get(READ) ?? []), unit: "records/s" },
+    against: { name: LOOP_FLOOR, figure: { value: median(floors), unit: "records/s" } },
+    ratio: { ...ratios(figures.get(READ) ?? [], floors), better: "more" },
+    rounds: { ours: figures.get(READ) ?? [], theirs: floors },
+  });
   for (const [way, times] of [[READ, 8], [READ_BATCHES, undefined]] as const) {
     for (const peer of peers) {
       if (way === READ_BATCHES && peer.name !== "lmdb") continue;
