@@ -3,9 +3,9 @@ import type { StorageBackend } from "@holdfast/storage";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openLog, verifyLog, type Log, type LogOptions, type LogProblemEvent } from "../src/index.js";
 import { directoryPlace, type DirectoryPlace } from "./support/backends.js";
-import { bytesOf, holdfastError, payload, settled, texts, until, walError } from "./support/expecting.js";
+import { all, bytesOf, holdfastError, payload, settled, texts, until, walError } from "./support/expecting.js";
 import { faultPort, type Fault, type FaultPort, type FaultPortOptions, type PortCall } from "./support/fault-port.js";
-import { History } from "./support/history.js";
+import { History, textOf } from "./support/history.js";
 import { ManualClock } from "./support/manual-clock.js";
 import { isThorough } from "./support/runs.js";
 
@@ -102,25 +102,29 @@ describe("a failed write", () => {
     await last.close();
   });
 
-  test("that leaves the cache between plan and copy is planned again", async () => {
+  test.each([
+    ["", 0],
+    [", but for its first block,", 4096],
+  ])("that%s leaves the cache between plan and copy is planned again", async (_what, keptBytes) => {
     const { place, port, storage } = await faulty({ evictable: true });
     const history = new History();
     const log = await openOn(storage);
     await history.append(log);
     await history.append(log, [5000]);
-    failNth(port, 1, isWrite, { code: "EIO", applied: true });
-    await history.append(log, [100]);
+    failNth(port, 1, (call) => isWrite(call) && call.bytes === 48 + 4 + 9000, { code: "EIO", applied: true });
+    await history.append(log, [9000]);
     await log.close();
     const second = faultPort();
     const storage2 = await place.openOver(second);
-    // When the begin of the new segment is written the plan has been made.
-    let evicted: Promise<void> | undefined;
+    // When the first byte of the new segment is written the plan has been made.
+    let isEvicted = false;
     second.onCall = (call) => {
-      if (isWrite(call) && call.bytes === 4096) evicted ??= port.evict();
-      return undefined;
+      if (isEvicted || !isWrite(call)) return undefined;
+      isEvicted = true;
+      return { until: port.evict(keptBytes) };
     };
     const again = await openOn(storage2);
-    expect(evicted).toBeDefined();
+    expect(isEvicted).toBe(true);
     expect(again.nextSeq).toBe(3);
     await history.check(again);
     expect(await history.append(again)).toBeUndefined();
@@ -269,6 +273,38 @@ describe("a failed preparation", () => {
     expect(problems.map((it) => it.what)).toContain("prepare the next segment");
     expect(log.stats().rotations).toBeGreaterThan(1);
     await log.close();
+  });
+});
+
+describe("power loss in a relaxed log", () => {
+  const losses: Record<string, (index: number) => boolean> = {
+    "everything that was not synced": () => true,
+    "every second write that was not synced": (index) => index % 2 === 0,
+    "every other second one": (index) => index % 2 === 1,
+    "all but the last that was not synced": (index) => index !== 3,
+  };
+
+  test.each(Object.entries(losses))("takes a part of the end, and nothing that was synced: %s", async (_name, isLost) => {
+    // Six large records reach over two rotations.
+    for (let appends = 1; appends <= 9; appends++) {
+      const { place, port, storage } = await faulty({ evictable: true });
+      const log = await openOn(storage, { durability: { syncEveryMs: 60_000 }, segmentBytes: MIB, prepareAhead: false });
+      for (let seq = 1; seq <= appends; seq++) {
+        await log.append(payload(`r${seq}`, seq > 2 ? 400_000 : 100));
+        if (seq === 2 || seq === 6) await log.sync();
+      }
+      const { durableSeq } = log;
+      await place.crash();
+      await port.loseUnsynced(isLost);
+      const again = await openOn(await place.open());
+      expect(again.nextSeq).toBeGreaterThan(durableSeq);
+      const names = (await all(again.read())).map(({ seq, value }) => `${seq}:${textOf(value)}`);
+      expect(names).toEqual(Array.from({ length: again.nextSeq - 1 }, (_, index) => `${index + 1}:r${index + 1}`));
+      expect(await again.append(bytesOf("x"))).toBe(names.length + 1);
+      await again.close();
+      expect((await verifyLog({ storage: await place.open(), prefix: "orders" })).findings).toEqual([]);
+      await place.clear();
+    }
   });
 });
 

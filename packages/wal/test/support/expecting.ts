@@ -63,9 +63,13 @@ export async function turns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Waits until `condition` holds; the test's own timeout ends a wait in vain. */
+/** Waits until `condition` holds. In vain for ten seconds: an error. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve));
+  const deadlineMs = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > deadlineMs) throw new Error("waited in vain");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
 }
 
 /** Waits until everything that was begun is done: no call of the file system is on its way, and none follows. */

@@ -7,7 +7,9 @@ export type Fault =
   /** Nothing was done; `applied`: everything was done, and it failed all the same. Of a write: the bytes can be read, and are on disk only until {@link FaultPort.evict}. */
   | { readonly code: string; readonly applied?: boolean }
   /** A write of which only so many bytes were written. */
-  | { readonly written: number };
+  | { readonly written: number }
+  /** None: the call waits for something. */
+  | { readonly until: Promise<unknown> };
 
 /** A call of the port. */
 export interface PortCall {
@@ -36,8 +38,17 @@ export interface FaultPort extends FsPort {
   readonly openFiles: number;
   /** What the death of the process does: what is in flight ends, files are closed, locks are free, every later call fails. */
   die(): Promise<void>;
-  /** Lets go of the cached pages of writes and syncs that failed: what was there before can be read again. */
-  evict(): Promise<void>;
+  /**
+   * Lets go of the cached pages of writes and syncs that failed: what was there before can be read again.
+   *
+   * @param keptBytes - So many bytes of the beginning of each such write stay in the cache. Default 0.
+   */
+  evict(keptBytes?: number): Promise<void>;
+  /**
+   * What a power loss does behind the death of the process, as far as contents go: writes that were not synced are lost, those
+   * that `isLost` says so of, counted from 0 in the order in which they were made. Names and sizes stay.
+   */
+  loseUnsynced(isLost: (index: number) => boolean): Promise<void>;
 }
 
 /** The real port, as a fast one: nothing is waited for until it is on disk, since these tests end processes, not power. */
@@ -46,6 +57,8 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
   const files = new Set<FsFile>();
   const calls: PortCall[] = [];
   const inFlight = new Set<Promise<unknown>>();
+  /** Overwritten by writes that were not synced, oldest first. */
+  let unsynced: (Overwritten & { readonly file: FsFile })[] = [];
   /** Overwritten by writes that were reported as failed. */
   const failed: Overwritten[] = [];
   let dead = false;
@@ -56,6 +69,7 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
     calls.push(call);
     const fault = port.onCall?.(call);
     if (fault === undefined) return track(action());
+    if ("until" in fault) return track(fault.until.then(action));
     if ("written" in fault) return track(how.short === undefined ? action() : how.short(Math.min(fault.written, call.bytes)));
     if (fault.applied === true) {
       const result = await track(action());
@@ -89,10 +103,14 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
     const { dsync, ...rest } = open;
     const file = await nodeFsPort.open(path, rest);
     files.add(file);
-    /** Overwritten by writes through this descriptor that it has not synced. */
-    let unsynced: Overwritten[] = [];
+    /** Takes out what this descriptor has written and not synced. */
+    const takeUnsynced = (): Overwritten[] => {
+      const own = unsynced.filter((it) => it.file === file);
+      unsynced = unsynced.filter((it) => it.file !== file);
+      return own;
+    };
     const write = async (bytes: Uint8Array, position: number): Promise<number> => {
-      if (evictable && dsync !== true) unsynced.push(await overwrittenBy(file, path, position, bytes.length));
+      if (evictable && dsync !== true) unsynced.push({ ...(await overwrittenBy(file, path, position, bytes.length)), file });
       return file.write(bytes, position);
     };
     const sync = (name: string): Promise<void> =>
@@ -100,14 +118,12 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
         name,
         path,
         () => {
-          for (const it of unsynced) settle(it);
-          unsynced = [];
+          for (const it of takeUnsynced()) settle(it);
           return Promise.resolve();
         },
         {
           onFailed: () => {
-            failed.push(...unsynced);
-            unsynced = [];
+            failed.push(...takeUnsynced());
           },
         },
       );
@@ -171,8 +187,14 @@ export function faultPort(options: FaultPortOptions = {}): FaultPort {
       for (const file of files) await file.close();
       files.clear();
     },
-    async evict() {
-      for (const it of failed.splice(0).reverse()) await restore(it);
+    async loseUnsynced(isLost) {
+      const lost = unsynced.filter((_it, index) => isLost(index)).reverse();
+      unsynced = [];
+      for (const it of lost) await restore(it);
+    },
+    async evict(keptBytes = 0) {
+      const evicted = failed.splice(0).reverse();
+      for (const it of evicted) await restore(part(it, it.position + keptBytes, it.position + it.length));
     },
   };
   return port;

@@ -28,11 +28,6 @@ export class History {
     return Math.max(this.#startSeq - 1, ...this.#kept.keys());
   }
 
-  /** The first sequence number that must not be trimmed. */
-  get floorAsked(): number {
-    return this.#floorAsked;
-  }
-
   /** Appends one record of at least so many bytes, or several as a batch. Never rejects; answers the error if there was one. */
   async append(log: Log, lengths: readonly number[] = [0], options?: AppendOptions): Promise<unknown> {
     const firstSeq = log.nextSeq;
