@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+
+import { RefusedError } from "./refused.js";
+
+const program: Command = new Command("crash-lab")
+  .description("Breaks storage on command, and checks that every store survives it. Exit code 0: nothing was violated (skips are shown); 1: something was; 2: refused to run.")
+  .showHelpAfterError();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof RefusedError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}
