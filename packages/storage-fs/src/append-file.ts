@@ -1,15 +1,14 @@
 import type { AppendFile, HoldfastError, StorageKey } from "@holdfast/storage";
-import type { FsFile, FsPort } from "@holdfast/storage/ports";
+import type { FsFile } from "@holdfast/storage/ports";
 import type { CommitSlots } from "./commit-slots.js";
 import { isFull, storageError, toStorageError } from "./errors.js";
-import { STEP_BYTES, type FillRange, type Reservation } from "./reservation.js";
+import type { Reservation } from "./reservation.js";
+import { withZeroTail } from "./zero-tails.js";
 
 /** What an {@link FsAppendFile} is made of. */
 export interface AppendFileParts {
-  readonly port: FsPort;
   readonly slots: CommitSlots;
   readonly key: StorageKey;
-  readonly path: string;
   /** Opened by {@link AppendFileParts.flush}: with O_DSYNC for `"dsync"`, else without. */
   readonly file: FsFile;
   readonly size: number;
@@ -21,7 +20,7 @@ export interface AppendFileParts {
 }
 
 /**
- * A file that grows in place. Calls are queued: one runs at a time, in call order. Space is prepared beside them.
+ * A file that grows in place. Calls are queued: one runs at a time, in call order.
  *
  * The path of an append at rest is short on purpose: one slot taken without waiting, one call of the port, one callback.
  */
@@ -42,13 +41,6 @@ export class FsAppendFile implements AppendFile {
   #bytes: Uint8Array = NOTHING;
   #at = 0;
   #end = 0;
-
-  /** A descriptor of its own: the kernel reports a failed flush once to each, so a fill must not use up an append's error. */
-  #fillFile: FsFile | undefined;
-  #filler: Promise<void> | undefined;
-  /** The fill step in flight; never rejects. */
-  #step: Promise<void> | undefined;
-  #stepStart = 0;
 
   constructor(parts: AppendFileParts) {
     this.key = parts.key;
@@ -94,7 +86,7 @@ export class FsAppendFile implements AppendFile {
         const message = `truncate: size must be an integer from 0 to ${this.#size}`;
         throw storageError("STORAGE_INVALID_ARGUMENT", message, { operation: "truncate", key: this.key, outcome: "not_applied" });
       }
-      await this.#stopFilling();
+      this.#reservation?.stop();
       try {
         await this.#file.truncate(size);
         // Not before this is an append safe: a later one could be durable before the cut, and the old tail come back.
@@ -125,15 +117,9 @@ export class FsAppendFile implements AppendFile {
     this.#bytes = bytes;
     this.#at = at;
     this.#end = at + bytes.byteLength;
-    // From here on no fill step begins below #end; one that runs already and reaches into the range must end first.
-    if (this.#step !== undefined && this.#end > this.#stepStart) return this.#step.then(this.#writeInSlot);
-    return this.#writeInSlot();
-  }
-
-  readonly #writeInSlot = (): Promise<void> => {
     if (this.#slots === undefined || this.#slots.tryTake()) return this.#write();
     return this.#slots.take().then(this.#write);
-  };
+  }
 
   readonly #write = (): Promise<void> => {
     const refusal = this.#refusal("append");
@@ -143,9 +129,27 @@ export class FsAppendFile implements AppendFile {
       this.#next();
       return Promise.reject(refusal);
     }
-    const written = this.#file.write(this.#bytes, this.#at);
+    const zeros = this.#reservation?.zerosBehind(this.#at, this.#end) ?? 0;
+    const written = zeros === 0 ? this.#file.write(this.#bytes, this.#at) : this.#writeWithZeros(zeros);
     return (this.#parts.flush === "datasync" ? written.then(this.#datasync) : written).then(this.#written, this.#failed);
   };
+
+  /** Answers how many bytes of the append were written: zeros that found no room do no harm. */
+  async #writeWithZeros(zeros: number): Promise<number> {
+    const length = this.#bytes.byteLength;
+    let count: number;
+    try {
+      count = await withZeroTail(this.#bytes, zeros, (extended) => this.#file.write(extended, this.#at));
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      // There may be room without the zeros. Written anew, the append's own bytes are as durable as if this were the first try.
+      this.#reservation?.stop();
+      return this.#file.write(this.#bytes, this.#at);
+    }
+    if (count < length + zeros) this.#reservation?.stop();
+    this.#reservation?.wrote(this.#at + count);
+    return Math.min(count, length);
+  }
 
   readonly #datasync = (count: number): Promise<number> => this.#file.datasync().then(() => count);
 
@@ -157,7 +161,7 @@ export class FsAppendFile implements AppendFile {
     this.#slots?.release();
     this.#bytes = NOTHING;
     this.#size = this.#end;
-    if (this.#reservation?.appended(this.#end, length) === true) this.#fillAhead();
+    this.#reservation?.wrote(this.#end);
     this.#next();
   };
 
@@ -171,7 +175,6 @@ export class FsAppendFile implements AppendFile {
 
   async #close(): Promise<void> {
     this.#closed = true;
-    await this.#stopFilling();
     const errors: unknown[] = [];
     const attempt = async (operation: () => Promise<void>): Promise<void> => {
       try {
@@ -184,8 +187,6 @@ export class FsAppendFile implements AppendFile {
     if (this.#poison === undefined && (this.#reservation?.touched ?? 0) > this.#size) {
       await attempt(() => this.#file.truncate(this.#size));
     }
-    const fillFile = this.#fillFile;
-    if (fillFile !== undefined) await attempt(() => fillFile.close());
     await attempt(() => this.#file.close());
     this.#parts.onClose(this);
     if (errors.length > 0) throw toStorageError(errors[0], { operation: "close", key: this.key, outcome: "unknown" });
@@ -252,75 +253,8 @@ export class FsAppendFile implements AppendFile {
     if (start === undefined) this.#busy = false;
     else queueMicrotask(start);
   }
-
-  #fillAhead(): void {
-    if (this.#reservation === undefined || this.#filler !== undefined) return;
-    this.#filler = this.#fillWhileDue(this.#reservation).finally(() => {
-      this.#filler = undefined;
-    });
-  }
-
-  async #stopFilling(): Promise<void> {
-    this.#reservation?.stop();
-    await this.#filler;
-  }
-
-  /** Never rejects: a step that fails ends the preparation, and the appends decide for themselves. */
-  async #fillWhileDue(reservation: Reservation): Promise<void> {
-    while (reservation.due) {
-      await this.#slots?.takeBackground();
-      // Decided only now, beside nothing: appends may have gone on while this waited.
-      const range = reservation.next(Math.max(this.#size, this.#end));
-      if (range !== undefined) {
-        this.#stepStart = range.start;
-        this.#step = this.#fill(range, reservation);
-        await this.#step;
-        this.#step = undefined;
-      }
-      this.#slots?.releaseBackground();
-      if (range === undefined) return;
-    }
-  }
-
-  async #fill(range: FillRange, reservation: Reservation): Promise<void> {
-    try {
-      this.#fillFile ??= await this.#openFillFile();
-      if (this.#fillFile === undefined) {
-        reservation.stop();
-        return;
-      }
-      const length = range.end - range.start;
-      const written = await this.#fillFile.write(ZEROS.subarray(0, length), range.start);
-      if (written < length) {
-        // No room for all of it. What was written are zeros; close() cuts them off.
-        reservation.stop();
-        return;
-      }
-      if (this.#parts.flush === "datasync") await this.#fillFile.datasync();
-      reservation.filled(range);
-    } catch (error) {
-      reservation.stop();
-      // No room: nothing is broken. Anything else says that a flush of this file failed, and what lies behind `size` may no
-      // longer read as zeros after a crash. Nothing acknowledged is in that range, but the contract promises zeros there.
-      if (!isFull(error)) this.#poison ??= { cause: error };
-    }
-  }
-
-  /** Answers `undefined` if the file cannot be opened once more or its name was given away: then nothing is prepared. */
-  async #openFillFile(): Promise<FsFile | undefined> {
-    let file: FsFile | undefined;
-    try {
-      file = await this.#parts.port.open(this.#parts.path, { mode: "write", dsync: this.#parts.flush === "dsync" });
-      if ((await file.stat()).identity === (await this.#file.stat()).identity) return file;
-    } catch {
-      // Too many open files, or the file was removed: nothing was written, so nothing is harmed.
-    }
-    await file?.close().catch(() => undefined);
-    return undefined;
-  }
 }
 
 /** Beyond 2 GiB a system cuts a write short, which would poison the file for nothing. */
 const MAX_APPEND_BYTES = 1024 * 1024 * 1024;
 const NOTHING = new Uint8Array(0);
-const ZEROS = new Uint8Array(STEP_BYTES);

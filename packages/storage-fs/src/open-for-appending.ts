@@ -34,16 +34,14 @@ export async function openForAppending(
   parts: AppendOpenParts,
   failure: Failure,
 ): Promise<FsAppendFile> {
-  const { port, slots, directories, onClose } = parts;
+  const { port, slots, onClose } = parts;
   const reserveBytes = options.mode === "create" ? (options.reserveBytes ?? 0) : 0;
   checkSize("reserveBytes", reserveBytes, failure);
   const dsync = options.sync !== "manual" && port.appendMode() === "dsync";
   const opened = options.mode === "create" ? await createFile(key, dsync, parts, failure) : await continueFile(key, dsync, parts, failure);
   return new FsAppendFile({
-    port,
     slots,
     key,
-    path: directories.path(key),
     file: opened.file,
     size: opened.size,
     flush: options.sync === "manual" ? "none" : dsync ? "dsync" : "datasync",

@@ -1,27 +1,19 @@
-/** A range of a file, `end` exclusive. */
-export interface FillRange {
-  readonly start: number;
-  readonly end: number;
-}
-
 /**
- * Decides which part of a file is filled with zeros ahead of the appends. Overwriting zeros saves the file system a metadata
- * commit for each append, which pays for small ones; filling costs more than it saves for large ones. So:
+ * Decides how far an append reaches beyond its own end with zeros. An append that makes the file grow costs the file system a
+ * metadata commit; one into space that was written before costs none. So an append that has to grow the file brings zeros for
+ * the appends after it, in the same write: one metadata commit then serves them all, and nothing is flushed beside them.
+ * Measured in docs/decisions/0007.
  *
- * - a step is at most 256 KiB, the space ahead at most 1 MiB; it starts at 64 KiB and doubles with each refill;
- * - nothing is filled while appends average over 64 KiB;
- * - a step begins on a block of its own, so that no block that holds appended bytes is ever addressed by it.
+ * - a write that grows the file is 64 KiB at first, doubles with the file, and ends at 256 KiB (512 KiB when its append is over 64 KiB);
+ * - an append of over 384 KiB brings nothing: what it would save is less than what the zeros cost;
+ * - the first append of a file brings nothing, so that a format may rely on its header being durable before the file grows.
  *
  * Pure bookkeeping: the caller does the I/O, and tells what it did.
  */
 export class Reservation {
   readonly #limit: number;
-  /** Up to here the file is filled or appended. */
+  /** Up to here the file holds appends or zeros. */
   #prepared = 0;
-  /** Up to here it shall be filled. */
-  #target = 0;
-  #ahead = FIRST_AHEAD_BYTES / 2;
-  #averageBytes: number | undefined;
   #touched = 0;
   #stopped = false;
 
@@ -30,61 +22,40 @@ export class Reservation {
     this.#limit = limitBytes;
   }
 
-  /** An append of `bytes` bytes ended at `end`. Answers whether a step is due. */
-  appended(end: number, bytes: number): boolean {
-    this.#averageBytes = this.#averageBytes === undefined ? bytes : this.#averageBytes + (bytes - this.#averageBytes) / 8;
+  /** How many zeros an append from `at` to `end` (exclusive) brings behind it. */
+  zerosBehind(at: number, end: number): number {
+    if (this.#stopped || end <= this.#prepared || this.#prepared === 0) return 0;
+    const bytes = end - at;
+    if (bytes > LARGE_BYTES) return 0;
+    const most = bytes > SMALL_BYTES ? MAX_WRITE_BYTES : MAX_SMALL_WRITE_BYTES;
+    const until = at + Math.min(most, Math.max(FIRST_WRITE_BYTES, at));
+    const zeros = Math.min(this.#limit, until - (until % BLOCK_BYTES)) - end;
+    if (zeros <= 0) return 0;
+    this.#touched = end + zeros;
+    return zeros;
+  }
+
+  /** The file now holds appends or zeros up to `end`. */
+  wrote(end: number): void {
     if (end > this.#prepared) this.#prepared = end;
-    if (this.#target <= this.#prepared && this.#prepared - end < this.#ahead / 2) {
-      this.#ahead = Math.min(this.#ahead * 2, MAX_AHEAD_BYTES);
-      this.#target = end + this.#ahead;
-    }
-    return this.due;
   }
 
-  /** Whether a step is due. */
-  get due(): boolean {
-    return (
-      !this.#stopped &&
-      this.#target > this.#prepared &&
-      this.#prepared < this.#limit &&
-      (this.#averageBytes ?? 0) <= MAX_AVERAGE_BYTES
-    );
-  }
-
-  /**
-   * The next range to fill.
-   *
-   * @param occupied - End of what is appended or being appended.
-   */
-  next(occupied: number): FillRange | undefined {
-    if (!this.due) return undefined;
-    const start = Math.ceil(Math.max(this.#prepared, occupied) / BLOCK_BYTES) * BLOCK_BYTES;
-    const end = Math.min(start + STEP_BYTES, Math.ceil(this.#target / BLOCK_BYTES) * BLOCK_BYTES, this.#limit);
-    if (end <= start) return undefined;
-    this.#touched = end;
-    return { start, end };
-  }
-
-  /** A range was filled. */
-  filled(range: FillRange): void {
-    if (range.end > this.#prepared) this.#prepared = range.end;
-  }
-
-  /** Nothing more is filled. */
+  /** From here on appends bring nothing. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** Up to here the file may have been filled, by steps that failed too. */
+  /** Up to here the file may hold zeros, of writes that failed too. */
   get touched(): number {
     return this.#touched;
   }
 }
 
-/** Bytes of one fill step. */
-export const STEP_BYTES: number = 256 * 1024;
+/** The longest write that brings zeros. */
+export const MAX_WRITE_BYTES: number = 512 * 1024;
 
 const BLOCK_BYTES = 4096;
-const FIRST_AHEAD_BYTES = 64 * 1024;
-const MAX_AHEAD_BYTES = 1024 * 1024;
-const MAX_AVERAGE_BYTES = 64 * 1024;
+const FIRST_WRITE_BYTES = 64 * 1024;
+const SMALL_BYTES = 64 * 1024;
+const MAX_SMALL_WRITE_BYTES = 256 * 1024;
+const LARGE_BYTES = 384 * 1024;

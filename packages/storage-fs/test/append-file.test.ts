@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { storageKey, storagePrefix, type AppendFile, type AppendOpenOptions } from "@holdfast/storage";
 import type { FsPort } from "@holdfast/storage/ports";
@@ -34,12 +34,8 @@ async function open(
   return { root, port, backend, file };
 }
 
-/** Writes of whole blocks: the tests append other lengths. */
-const fills = (port: FaultPort): readonly string[] =>
-  port.calls.flatMap((it) => {
-    const [, bytes, at] = /^write log\/1\.wal(?: dsync)? (\d+)@(\d+)$/.exec(it) ?? [];
-    return Number(bytes) % 4096 === 0 ? [`${bytes ?? ""}@${at ?? ""}`] : [];
-  });
+/** `bytes@position` of each write. */
+const writes = (port: FaultPort): readonly string[] => port.calls.filter((it) => it.startsWith("write")).map((it) => it.split(" ").at(-1) ?? "");
 const syncs = (port: FaultPort): readonly string[] => port.calls.filter((it) => it.includes('sync ') && !it.startsWith("write"));
 
 describe("opening", () => {
@@ -159,9 +155,10 @@ describe("a failed write", () => {
 
   test.each(Object.keys(failures) as (keyof typeof failures)[])("%s: unknown, and every later call is STORAGE_POISONED", async (name) => {
     const [call, fault, code] = failures[name];
+    // The second append brings space, so the one that fails is within it.
     const { root, port, file } = await open({ reserveBytes: MIB });
-    await file.append(BYTES);
-    await port.quiet();
+    await file.append(new Uint8Array([1]));
+    await file.append(new Uint8Array([2, 3]));
     const before = port.calls.length;
     port.inject(call, fault);
     const order: string[] = [];
@@ -229,197 +226,138 @@ describe("a failed write", () => {
 });
 
 describe("space that is prepared", () => {
-  test("is filled after the first append, behind it, on blocks of its own, a little at first and then more", async () => {
+  test("comes with an append that grows the file, behind it, in the same write, a little at first and then more", async () => {
     const { port, file } = await open({ reserveBytes: 64 * MIB });
-    await port.quiet();
-    expect(port.calls).toEqual([]);
-    await file.append(new Uint8Array(5000));
-    await port.quiet();
-    expect(fills(port)).toEqual(["65536@8192"]);
-    await file.append(new Uint8Array(40_000));
-    await port.quiet();
-    expect(fills(port)).toEqual(["65536@8192", "102400@73728"]);
-    await file.append(new Uint8Array(100));
-    await port.quiet();
-    expect(fills(port)).toHaveLength(2);
+    const lengths = [5000, 100, 60_000, 1000, 60_000, 70_000, 1, 70_000, 100_000, 100_000];
+    for (const length of lengths) await file.append(new Uint8Array(length));
+    expect(writes(port)).toEqual([
+      "5000@0", // The first append brings nothing.
+      "64632@5000", // 64 KiB, less what would not fill a block.
+      "60000@5100",
+      "1000@65100",
+      "64972@66100", // As much as there is already, so the file doubles.
+      "123756@126100",
+      "1@196100",
+      "193019@196101",
+      "100000@266101",
+      "362987@366101",
+    ]);
   });
 
-  test("grows to at most 1 MiB ahead, in synced steps of at most 256 KiB, up to what was asked for", async () => {
-    const { port, file } = await open({ reserveBytes: 3 * MIB + 8 * KIB });
-    let prepared = 0;
-    for (let at = 0; at < 6 * MIB; at += 50_000) {
-      await file.append(new Uint8Array(50_000));
-      await port.quiet();
-      for (const fill of fills(port)) {
-        const [bytes, start] = fill.split("@").map(Number);
-        expect(bytes).toBeLessThanOrEqual(256 * KIB);
-        prepared = Math.max(prepared, start! + bytes!);
-        expect(prepared - file.size).toBeLessThanOrEqual(MIB + 4096);
-      }
-      expect(syncs(port).length).toBe(port.calls.filter((it) => it.startsWith("write")).length);
-      port.forget();
+  test("a write that brings zeros is at most 256 KiB for small appends, 512 KiB for others, within what was asked for", async () => {
+    for (const [length, most] of [[20_000, 256 * KIB], [100_000, 512 * KIB], [380_000, 512 * KIB]] as const) {
+      const { port, file } = await open({ reserveBytes: 6 * MIB + 100 });
+      for (let at = 0; at < 8 * MIB; at += length) await file.append(new Uint8Array(length));
+      const ranges = writes(port).map((it) => it.split("@").map(Number));
+      const longer = ranges.filter(([bytes]) => bytes! > length);
+      expect(longer.length).toBeGreaterThan(5);
+      expect(Math.max(...longer.map(([bytes]) => bytes!))).toBeLessThanOrEqual(most);
+      expect(Math.max(...longer.map(([bytes]) => bytes!))).toBeGreaterThan(most - 8 * KIB);
+      // Within the reservation an append is either in prepared space or prepares; beyond it nothing is prepared.
+      expect(Math.max(...longer.map(([bytes, at]) => at! + bytes!))).toBeLessThanOrEqual(6 * MIB + 100);
+      const growing = ranges.filter(([bytes, at], index) => at! + bytes! > Math.max(0, ...ranges.slice(0, index).map(([b, a]) => a! + b!)));
+      expect(growing.filter(([bytes, at]) => at! > 2 * length && bytes === length && at! + most < 6 * MIB)).toEqual([]);
     }
-    expect(prepared).toBe(3 * MIB + 8 * KIB);
   });
 
-  test("is not prepared on copy-on-write file systems, nor without being asked for", async () => {
+  test("is not prepared on copy-on-write file systems, nor without being asked for, nor by large appends", async () => {
     const copyOnWrite = { type: "btrfs", localLocks: true, copyOnWrite: true };
     for (const it of [await open({ reserveBytes: MIB }, { fileSystem: () => Promise.resolve(copyOnWrite) }), await open()]) {
-      await it.file.append(BYTES);
-      await it.port.quiet();
-      expect(fills(it.port)).toEqual([]);
+      for (let turn = 0; turn < 5; turn += 1) await it.file.append(BYTES);
+      expect(writes(it.port)).toEqual(["3@0", "3@3", "3@6", "3@9", "3@12"]);
     }
-  });
-
-  test("is not prepared while appends average over 64 KiB, and is again when they are small", async () => {
     const { port, file } = await open({ reserveBytes: 64 * MIB });
-    await file.append(new Uint8Array(100_000));
-    await port.quiet();
-    expect(fills(port)).toEqual([]);
-    for (let turn = 0; turn < 20; turn += 1) await file.append(BYTES);
-    await port.quiet();
-    expect(fills(port).length).toBeGreaterThan(0);
+    for (let turn = 0; turn < 3; turn += 1) await file.append(new Uint8Array(400_000));
+    expect(writes(port)).toEqual(["400000@0", "400000@400000", "400000@800000"]);
   });
 
-  test("is filled by plain writes where the caller syncs by hand", async () => {
-    const { port, file } = await open({ sync: "manual", reserveBytes: MIB }, { appendMode: () => "dsync" });
-    await file.append(BYTES);
-    await port.quiet();
-    expect(fills(port)).toEqual(["65536@4096"]);
-    expect(syncs(port)).toEqual([]);
-    expect(port.calls).toContain("open write log/1.wal");
+  test("every append is as durable as one that brings nothing", async () => {
+    const { port, file } = await open({ reserveBytes: MIB });
+    for (let turn = 0; turn < 30; turn += 1) await file.append(new Uint8Array(9000));
+    expect(port.calls.map((it) => it.split(" ")[0])).toEqual(Array.from({ length: 30 }, () => ["write", "datasync"]).flat());
+    const manual = await open({ sync: "manual", reserveBytes: MIB }, { appendMode: () => "dsync" });
+    for (let turn = 0; turn < 30; turn += 1) await manual.file.append(new Uint8Array(9000));
+    expect(syncs(manual.port)).toEqual([]);
+    expect(writes(manual.port)).toEqual(writes(port));
   });
 
   test("is cut off by close, and reads as zeros before", async () => {
     const { root, port, file } = await open({ reserveBytes: MIB });
     await file.append(BYTES);
-    await port.quiet();
+    await file.append(BYTES);
     const seen = await readFile(join(root, KEY));
-    expect(seen.length).toBeGreaterThan(64 * KIB);
-    expect(seen.subarray(3).every((byte) => byte === 0)).toBe(true);
+    expect(seen.length).toBe(64 * KIB);
+    expect(seen.subarray(6).every((byte) => byte === 0)).toBe(true);
     await file.close();
-    expect(await readFile(join(root, KEY))).toEqual(Buffer.from(BYTES));
+    expect(await readFile(join(root, KEY))).toEqual(Buffer.from([1, 2, 3, 1, 2, 3]));
     expect(port.openFiles).toBe(0);
   });
 
-  test("an append into a step in flight waits for it; one before it does not", async () => {
-    const { port, file } = await open({ reserveBytes: MIB });
-    const door = gate();
-    port.inject(/ 65536@4096$/, { until: door.opened });
-    await file.append(BYTES);
-    await port.begun(/ 65536@4096$/);
-    await file.append(BYTES);
-    let into = false;
-    const append = file.append(new Uint8Array(5000)).then(() => (into = true));
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(port.calls.at(-1)).not.toContain("5000@");
-    expect(into).toBe(false);
-    door.open();
-    await append;
-    expect(port.calls.filter((it) => it.startsWith("write")).at(-1)).toMatch(/5000@6$/);
-  });
-
-  test("an append beyond a step waits for it too, and the next step begins behind it", async () => {
-    const { port, file } = await open({ reserveBytes: MIB });
-    const door = gate();
-    port.inject(/ 65536@4096$/, { until: door.opened });
-    await file.append(BYTES);
-    await port.begun(/ 65536@4096$/);
-    const append = file.append(BYTES, { at: 300_000 });
-    await new Promise((resolve) => setImmediate(resolve));
-    door.open();
-    await append;
-    await port.quiet();
-    for (const fill of fills(port).slice(1)) expect(Number(fill.split("@")[1])).toBeGreaterThanOrEqual(300_003);
-  });
-
-  test("a step that waited for its slot begins behind the append that is in flight by then", async () => {
-    const { port, backend, file } = await open({ reserveBytes: MIB });
-    const other = await backend.appendable.open(storageKey("log/2.wal"), { mode: "create", reserveBytes: MIB });
-    const [filling, writing] = [gate(), gate()];
-    port.inject(/^write log\/2\.wal 65536@/, { until: filling.opened });
-    port.inject(/^write log\/1\.wal 5000@/, { until: writing.opened });
-    await other.append(BYTES);
-    await port.begun(/^write log\/2\.wal 65536@/);
-    // The other file fills, so this one waits with filling, while its next append begins.
-    await file.append(BYTES);
-    const append = file.append(new Uint8Array(5000).fill(1));
-    await port.begun(/^write log\/1\.wal 5000@/);
-    filling.open();
-    await port.begun(/^write log\/1\.wal \d+@(?!0$|3$)/);
-    expect(fills(port)[0]).toMatch(/@8192$/);
-    writing.open();
-    await append;
-  });
-
   test.each([
-    ["no room", / 65536@/, { code: "ENOSPC" }],
-    ["no quota", / 65536@/, { code: "EDQUOT" }],
-    ["a short write", / 65536@/, { written: 5000 }],
-    ["no descriptor", /^open write log/, { code: "EMFILE" }],
-    ["the file's name is gone", /^open write log/, { code: "ENOENT" }],
-  ] as const)("where it cannot be prepared (%s), appends go on without", async (_, call, fault) => {
+    ["no room", { code: "ENOSPC" }],
+    ["no quota", { code: "EDQUOT" }],
+    ["a short write behind the append", { written: 5000 }],
+    ["a short write at its end", { written: 3 }],
+  ] as const)("where there is no room for zeros (%s), appends go on without", async (_, fault) => {
     const { root, port, file } = await open({ reserveBytes: MIB });
-    port.inject(call, fault);
-    for (let turn = 0; turn < 5; turn += 1) {
-      await file.append(BYTES);
-      await port.quiet();
-    }
-    expect(fills(port).length).toBeLessThanOrEqual(1);
+    await file.append(BYTES);
+    port.inject(/ 65533@3$/, fault);
+    for (let turn = 0; turn < 4; turn += 1) await file.append(BYTES);
+    expect(writes(port).filter((it) => !it.startsWith("3@"))).toEqual(["65533@3"]);
     expect(file.size).toBe(15);
     await file.close();
     expect(await readFile(join(root, KEY))).toEqual(Buffer.from([1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]));
     expect(port.openFiles).toBe(0);
   });
 
-  test("a name that was given to another file is not filled", async () => {
-    const { root, port, file } = await open({ reserveBytes: MIB });
-    await rename(join(root, KEY), join(root, "log/old.wal"));
-    await writeFile(join(root, KEY), "another");
+  test.each([
+    ["EIO", { code: "EIO" }, "STORAGE_WRITE_FAILED"],
+    ["EIO although the bytes are in the cache", { code: "EIO", done: true }, "STORAGE_WRITE_FAILED"],
+    ["a write that is too short for the append", { written: 2 }, "STORAGE_WRITE_FAILED"],
+  ] as const)("a write with zeros that fails (%s) poisons like any other", async (_, fault, code) => {
+    const { port, file } = await open({ reserveBytes: MIB });
     await file.append(BYTES);
-    await port.quiet();
-    expect(fills(port)).toEqual([]);
-    expect(await readFile(join(root, KEY), "utf8")).toBe("another");
-    await file.append(BYTES);
+    port.inject(/ 65533@3$/, fault);
+    const error = await rejection(file.append(BYTES), code);
+    expect([error.outcome, error.offset, file.size]).toEqual(["unknown", 3, 3]);
+    await rejection(file.append(BYTES), "STORAGE_POISONED");
+    expect(writes(port)).toEqual(["3@0", "65533@3"]);
     await file.close();
-    expect(port.openFiles).toBe(0);
+    expect(port.calls.some((it) => it.startsWith("truncate"))).toBe(false);
   });
 
-  test.each([/^write .* 65536@/, /^datasync/])("a step that fails with EIO (%s) poisons: zeros are not known to be there", async (call) => {
+  test("an append that finds no room, without zeros either, poisons", async () => {
     const { port, file } = await open({ reserveBytes: MIB });
-    // The first datasync is the append's.
-    port.inject(call, { code: "EIO" }, { nth: call.source.startsWith("^data") ? 2 : 1 });
     await file.append(BYTES);
-    await port.quiet();
-    const error = await rejection(file.append(BYTES), "STORAGE_POISONED");
-    expect([error.outcome, file.size]).toEqual(["not_applied", 3]);
-    await file.close();
-    expect(port.openFiles).toBe(0);
+    port.inject(/^write/, { code: "ENOSPC" }, { times: 2 });
+    expect((await rejection(file.append(BYTES), "STORAGE_FULL")).outcome).toBe("unknown");
+    expect(writes(port)).toEqual(["3@0", "65533@3", "3@3"]);
+    await rejection(file.append(BYTES), "STORAGE_POISONED");
+  });
+
+  test("zeros of several files at once do not mix", async () => {
+    const { root, backend } = await open();
+    const names = Array.from({ length: 6 }, (_, index) => storageKey(`log/many-${index}.wal`));
+    const files = await Promise.all(names.map((key) => backend.appendable.open(key, { mode: "create", reserveBytes: MIB })));
+    for (let turn = 0; turn < 20; turn += 1) {
+      await Promise.all(files.map((file, index) => file.append(new Uint8Array(7000).fill(index + 1))));
+    }
+    for (const [index, key] of names.entries()) {
+      const seen = await readFile(join(root, key));
+      expect(seen.length).toBeGreaterThan(140_000);
+      expect(seen.subarray(0, 140_000).every((byte) => byte === index + 1)).toBe(true);
+      expect(seen.subarray(140_000).every((byte) => byte === 0)).toBe(true);
+    }
   });
 
   test("close reports that cutting it off failed, after everything is closed", async () => {
     const { port, file } = await open({ reserveBytes: MIB });
     await file.append(BYTES);
-    await port.quiet();
+    await file.append(BYTES);
     port.inject(/^truncate/, { code: "EIO" });
     await rejection(file.close(), "STORAGE_WRITE_FAILED");
     expect(port.openFiles).toBe(0);
     await rejection(file.append(BYTES), "STORAGE_CLOSED");
-  });
-
-  test("is not prepared any more once close was called", async () => {
-    const { port, file } = await open({ reserveBytes: MIB });
-    const door = gate();
-    port.inject(/ 65536@4096$/, { until: door.opened });
-    await file.append(BYTES);
-    await port.begun(/ 65536@4096$/);
-    let closed = false;
-    const close = file.close().then(() => (closed = true));
-    await new Promise((resolve) => setImmediate(resolve));
-    expect(closed).toBe(false);
-    door.open();
-    await close;
-    expect(port.openFiles).toBe(0);
   });
 
   test("never overwrites what was appended, whatever the lengths, gaps and speeds", async () => {
@@ -474,7 +412,7 @@ describe("closing the backend", () => {
     const { port, backend, file } = await open({ reserveBytes: MIB });
     await backend.appendable.lock(storagePrefix("log/"));
     await file.append(BYTES);
-    await port.quiet();
+    await file.append(BYTES);
     port.inject(/^truncate/, { code: "EIO" });
     await rejection(backend.close(), "STORAGE_WRITE_FAILED");
     expect(port.openFiles).toBe(0);

@@ -272,5 +272,5 @@ const NOTHING = {
   closedCleanly: false,
 };
 
-const WINDOW_BYTES = 1024 * 1024;
+const WINDOW_BYTES = 2 * 1024 * 1024;
 const TURN_BYTES = 16 * 1024;
