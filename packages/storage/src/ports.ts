@@ -121,3 +121,59 @@ export interface RandomSource {
   /** `length` fresh random bytes. */
   bytes(length: number): Uint8Array;
 }
+
+/** One HTTP request. */
+export interface HttpRequest {
+  readonly method: "DELETE" | "GET" | "HEAD" | "POST" | "PUT";
+  /** Absolute `http:` or `https:` URL, already encoded: path and query are sent as they stand, since they were signed so. */
+  readonly url: string;
+  /** Names in lower case. `host` and `content-length` are the port's to add: from `url` and `body`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Whole, since its hash stands in the head. Not kept or changed after the promise settles. */
+  readonly body?: Uint8Array | undefined;
+  /** Aborts the attempt and the reading of its response; either then rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+  /** The attempt fails when nothing moved for so long: not while connecting, sending, waiting or reading the response. Default: no limit. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The response to one request: its head, and a body that is still to come. */
+export interface HttpResponse {
+  readonly status: number;
+  /** Names in lower case; values of a repeated header joined by `", "`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /**
+   * The body, undecoded, once. It throws {@link HttpPortError} when it is cut off before its stated length. Leaving the loop
+   * early lets go of the connection.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Lets go of a body that will not be read, or not further. Idempotent; after the last piece it does nothing. */
+  discard(): void;
+}
+
+/**
+ * HTTP as `storage-s3` needs it. One call is one attempt: nothing is sent twice, whatever happens, no redirect is followed, and
+ * no status is an error. Who calls decides what is tried again, since only that is known to be harmless.
+ */
+export interface HttpPort {
+  readonly name: string;
+  /** Resolves when the head of the response is there. @throws {@link HttpPortError}; `signal.reason`. */
+  request(request: HttpRequest): Promise<HttpResponse>;
+  /** Closes idle connections. Requests under way go on. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A request without a response, or a response that broke off. Carries neither headers nor the query. */
+export class HttpPortError extends Error {
+  /**
+   * `not_applied`: the server surely did not act on the request, because not all of it was handed to a connection. `unknown`:
+   * it may have, or may yet.
+   */
+  readonly outcome: "not_applied" | "unknown";
+
+  constructor(message: string, details: { readonly outcome: "not_applied" | "unknown"; readonly cause?: unknown }) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "HttpPortError";
+    this.outcome = details.outcome;
+  }
+}
