@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 
+import { addRealCommands } from "./real/commands.js";
 import { RefusedError } from "./refused.js";
 
 const program: Command = new Command("crash-lab")
   .description("Breaks storage on command, and checks that every store survives it. Exit code 0: nothing was violated (skips are shown); 1: something was; 2: refused to run.")
   .showHelpAfterError();
+addRealCommands(program);
 
 try {
   await program.parseAsync();

@@ -1,0 +1,28 @@
+import { InvalidArgumentError, type Command } from "commander";
+
+import type { KillOptions } from "./kill/run.js";
+
+/** Adds the commands that work on this machine's real processes and disks. The code of each is loaded when it is called. */
+export function addRealCommands(program: Command): void {
+  rung(program, "kill", "kills writers with SIGKILL again and again, and compares what is left with what was acknowledged")
+    .option("--seconds <seconds>", "for how long", wholeNumber, 20)
+    .option("--cycles <number>", "at most so many kills of each store", wholeNumber)
+    .action(async (options: KillOptions) => {
+      const { runKill } = await import("./kill/run.js");
+      process.exitCode = await runKill(options);
+    });
+}
+
+function rung(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option("--seed <number>", "draws everything that is left to chance", wholeNumber, 1)
+    .option("--json <file>", "write the result to this file as well");
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError("A whole number from 0 on.");
+  return value;
+}
