@@ -9,6 +9,7 @@ export const layers = {
   storage: [],
   "storage-fs": ["storage"],
   "storage-conformance": ["storage"],
+  "storage-sim": ["storage"],
   wal: ["bytes", "storage"],
 };
 

@@ -1,0 +1,226 @@
+import type { Adversary } from "../adversary.js";
+import { FileSystem, ROOT } from "./file-system.js";
+import type { Fates, Fill } from "./fates.js";
+import { applied, changed, newDirectory, newFile, sectorsOf, type EntryEffect, type FileEffect, type FileInode, type Inode, type WriteEffect } from "./inode.js";
+import { CHUNK_BYTES, cutAt, resized, withSectors, written, type Image } from "./image.js";
+
+/** What is on the disk after the power was lost. The file system that lost it is not touched. */
+export function afterPowerLoss(from: FileSystem, fates: Fates): FileSystem {
+  const directories = survivingDirectories(from, fates);
+  const inodes = new Map<number, Inode>();
+  const reach = (id: number): void => {
+    const known = inodes.get(id);
+    if (known !== undefined) {
+      known.links += 1;
+      return;
+    }
+    const inode = from.inodes.get(id);
+    if (inode === undefined) return;
+    const entries = inode.kind === "directory" ? (directories.get(id) ?? inode.base) : undefined;
+    const reached = entries === undefined ? newFile(id, inode.modifiedAt) : newDirectory(id, inode.modifiedAt, entries);
+    reached.links = 1;
+    inodes.set(id, reached);
+    for (const below of entries?.values() ?? []) reach(below);
+  };
+  reach(ROOT);
+  for (const inode of from.inodes.values()) {
+    const reached = inodes.get(inode.id);
+    if (inode.kind !== "file" || reached?.kind !== "file") continue;
+    reached.base = survivingImage(inode, fates, from);
+    reached.view = reached.base;
+    reached.unreadable = inode.unreadable === undefined ? undefined : new Set(inode.unreadable);
+  }
+  return new FileSystem(from.geometry, { ...counters(from), inodes, entries: [] });
+}
+
+/**
+ * What is on the disk and in the cache after all processes were killed. Calls that were answered are done; of those that were
+ * not, the adversary decides: a change of names happened or not, a write stopped before any of its pages.
+ */
+export function afterProcessDeath(from: FileSystem, adversary: Adversary): FileSystem {
+  const entries = entriesDone(from, adversary);
+  const undone = entries.length < from.entries.length;
+  const inodes = new Map<number, Inode>();
+  for (const inode of from.inodes.values()) {
+    if (inode.kind === "file") inodes.set(inode.id, orphaned(inode, adversary));
+    else inodes.set(inode.id, { ...inode, view: undone ? replayed(inode.id, inode.base, entries) : inode.view });
+  }
+  const to = new FileSystem(from.geometry, { ...counters(from), inodes, entries });
+  to.readOnly = from.readOnly;
+  if (undone) countLinks(to);
+  return to;
+}
+
+function counters(from: FileSystem): Pick<FileSystem, "dead" | "nextInode" | "nextEffect"> {
+  return { dead: from.dead, nextInode: from.nextInode, nextEffect: from.nextEffect };
+}
+
+function survivingDirectories(from: FileSystem, fates: Fates): ReadonlyMap<number, ReadonlyMap<string, number>> {
+  const directories = new Map<number, ReadonlyMap<string, number>>();
+  const gone = new Set<number>();
+  for (const effect of from.entries) {
+    const survives = effect.state === "pinned" || fates.entry(effect);
+    if (!survives || (effect.needs !== undefined && gone.has(effect.needs))) {
+      gone.add(effect.id);
+      continue;
+    }
+    const directory = from.inodes.get(effect.directory);
+    if (directory?.kind !== "directory") continue;
+    directories.set(effect.directory, changed(directories.get(effect.directory) ?? directory.base, effect.changes));
+  }
+  return directories;
+}
+
+function survivingImage(inode: FileInode, fates: Fates, { geometry, dead }: FileSystem): Image {
+  if (inode.effects.length === 0) return inode.base;
+  fates.file();
+  const remains = new Remains(inode.base, geometry.sectorBytes);
+  for (const effect of inode.effects) {
+    if (effect.state === "pinned") remains.all(effect);
+    else if (effect.state === "lost") continue;
+    else if (effect.kind === "write") remains.some(effect, fates);
+    else if (fates.truncate(effect)) remains.all(effect);
+  }
+  return remains.filled(fates, dead);
+}
+
+/** A file as power loss leaves it, effect by effect. */
+class Remains {
+  #image: Image;
+  readonly #sectorBytes: number;
+  /** Sectors that belong to the file and were never written, with the write that should have. */
+  readonly #exposed = new Map<number, WriteEffect>();
+
+  constructor(image: Image, sectorBytes: number) {
+    this.#image = image;
+    this.#sectorBytes = sectorBytes;
+  }
+
+  all(effect: FileEffect): void {
+    if (effect.kind === "write") {
+      const { first, count } = sectorsOf(effect, this.#sectorBytes);
+      for (let index = 0; this.#exposed.size > 0 && index < count; index += 1) this.#exposed.delete(first + index);
+      this.#image = applied(this.#image, effect, this.#sectorBytes);
+      return;
+    }
+    const cut = effect.size < effect.before.size;
+    // Data may lie behind the end, of a write whose size did not survive: a cut takes it away as well.
+    this.#image = cut ? cutAt(this.#image, effect.size) : resized(this.#image, Math.max(this.#image.size, effect.size));
+    for (const sector of this.#exposed.keys()) if (cut && sector * this.#sectorBytes >= effect.size) this.#exposed.delete(sector);
+  }
+
+  some(effect: WriteEffect, fates: Fates): void {
+    const sectors = sectorsOf(effect, this.#sectorBytes);
+    const { keep, size } = fates.write(effect, sectors);
+    if (keep === "all" && size === effect.end) {
+      this.all(effect);
+      return;
+    }
+    const kept = (index: number): boolean => keep === "all" || (keep !== "none" && keep(index));
+    for (let index = 0; index < sectors.count; index += 1) {
+      if (kept(index)) this.#exposed.delete(sectors.first + index);
+      else if (isFresh(effect, sectors.first + index, this.#sectorBytes)) this.#exposed.set(sectors.first + index, effect);
+    }
+    const chunks = keep === "none" ? this.#image.chunks : withSectors(this.#image.chunks, effect.after, sectors, kept);
+    this.#image = { size: Math.max(this.#image.size, size), chunks };
+  }
+
+  /** The file, where nothing was written filled with what the disk had there. */
+  filled(fates: Fates, dead: readonly Image[]): Image {
+    const fills = new Map<WriteEffect, Fill>();
+    let image = cutAt(this.#image, this.#image.size);
+    for (const [sector, effect] of this.#exposed) {
+      if (sector * this.#sectorBytes >= image.size) continue;
+      const fill = fills.get(effect) ?? fates.fill(effect, dead.length);
+      fills.set(effect, fill);
+      const source = fill === "zeros" ? undefined : fill === "garbage" ? GARBAGE : dead[fill];
+      if (source !== undefined) image = withForeign(image, source, sector, this.#sectorBytes);
+    }
+    return cutAt(image, image.size);
+  }
+}
+
+/** Whether a write is the first to reach a sector, so that a block was given to it that holds whatever it held before. */
+function isFresh(effect: WriteEffect, sector: number, sectorBytes: number): boolean {
+  const start = sector * sectorBytes;
+  return start >= effect.before.size || effect.before.chunks[Math.floor(start / CHUNK_BYTES)] === undefined;
+}
+
+/** The image with one sector of another file, from the same place there or, where that is shorter, from its start on again. */
+function withForeign(image: Image, source: Image, sector: number, sectorBytes: number): Image {
+  const perChunk = CHUNK_BYTES / sectorBytes;
+  const index = Math.floor(sector / perChunk);
+  const foreign: (Uint8Array | undefined)[] = [];
+  foreign[index] = source.chunks[index % source.chunks.length];
+  const chunks = withSectors(image.chunks, { size: 0, chunks: foreign }, { first: sector, count: 1, bytes: sectorBytes }, undefined);
+  return { size: image.size, chunks };
+}
+
+/** A block of nonsense, without a pattern. */
+const GARBAGE: Image = written({ size: 0, chunks: [] }, nonsense(), 0);
+
+function nonsense(): Uint8Array {
+  const bytes = new Uint8Array(CHUNK_BYTES);
+  for (let at = 0, word = 0x2545f491; at < CHUNK_BYTES; at += 1) {
+    // xorshift32 (Marsaglia, 2003).
+    word ^= word << 13;
+    word ^= word >>> 17;
+    word ^= word << 5;
+    bytes[at] = word;
+  }
+  return bytes;
+}
+
+function replayed(directory: number, base: ReadonlyMap<string, number>, entries: readonly EntryEffect[]): ReadonlyMap<string, number> {
+  return entries.reduce((map, effect) => (effect.directory === directory ? changed(map, effect.changes) : map), base);
+}
+
+/** The file after its processes have died: not open, not locked. */
+function orphaned(inode: FileInode, adversary: Adversary): FileInode {
+  const effects = inode.effects.map((effect) => ({ ...effect, inFlight: false }));
+  const copy: FileInode = { ...inode, effects, openFiles: 0, lockedBy: undefined, unreadable: inode.unreadable === undefined ? undefined : new Set(inode.unreadable) };
+  const last = inode.effects[inode.effects.length - 1];
+  // Later effects stand on what it wrote: only the last one can be taken back.
+  if (last?.inFlight !== true) return copy;
+  const stopped = stoppedAt(last, adversary);
+  if (stopped === last) return copy;
+  copy.effects.pop();
+  if (stopped !== undefined) copy.effects.push({ ...stopped, inFlight: false });
+  copy.view = stopped?.kind === "write" ? stopped.after : last.before;
+  return copy;
+}
+
+/** What is left of a call in flight: a write that a signal interrupts ends at the border of a page. */
+function stoppedAt(effect: FileEffect, adversary: Adversary): FileEffect | undefined {
+  const { first, count } = effect.kind === "write" ? sectorsOf(effect, CHUNK_BYTES) : { first: 0, count: 1 };
+  const chosen = adversary.choose("call in flight is done", count > 1 ? 3 : 2);
+  if (chosen < 2 || effect.kind === "truncate") return chosen === 0 ? undefined : effect;
+  const kept = adversary.choose("pages of a killed write", count - 1) + 1;
+  const chunks = withSectors(effect.before.chunks, effect.after, { first, count: kept, bytes: CHUNK_BYTES }, undefined);
+  const end = (first + kept) * CHUNK_BYTES;
+  return { ...effect, end, after: cutAt({ size: 0, chunks }, Math.max(effect.before.size, end)) };
+}
+
+/** Names that changed, without those of calls in flight that were not done. A rename is done as a whole. */
+function entriesDone(from: FileSystem, adversary: Adversary): EntryEffect[] {
+  const undone = new Set<number>();
+  const done: EntryEffect[] = [];
+  for (const effect of from.entries) {
+    const kept = effect.needs === undefined ? !effect.inFlight || adversary.choose("call in flight is done", 2) === 1 : !undone.has(effect.needs);
+    if (kept) done.push({ ...effect, inFlight: false });
+    else undone.add(effect.id);
+  }
+  return done;
+}
+
+/** Counts the names of everything anew. */
+function countLinks(to: FileSystem): void {
+  for (const inode of to.inodes.values()) inode.links = inode.id === ROOT ? 1 : 0;
+  for (const inode of to.inodes.values()) {
+    if (inode.kind !== "directory") continue;
+    for (const id of inode.view.values()) {
+      const below = to.inodes.get(id);
+      if (below !== undefined) below.links += 1;
+    }
+  }
+}

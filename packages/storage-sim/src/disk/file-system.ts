@@ -1,0 +1,397 @@
+import type { Fates } from "./fates.js";
+import { allocatedBytes, CHUNK_BYTES, cutAt, resized, withSectors, written, type Image } from "./image.js";
+import {
+  applied,
+  changed,
+  newDirectory,
+  newFile,
+  sectorsOf,
+  settle,
+  type DirectoryInode,
+  type EntryEffect,
+  type FileEffect,
+  type FileInode,
+  type Inode,
+  type TruncateEffect,
+  type WriteEffect,
+} from "./inode.js";
+import { systemError } from "./system-error.js";
+
+/** How much a disk may forget and reorder; see {@link SimDiskOptions.profile}. */
+export type Profile = "posix" | "ordered" | "kill";
+
+/** What stays the same in the life of a disk, crashes included. */
+export interface Geometry {
+  readonly profile: Profile;
+  readonly sectorBytes: number;
+  readonly capacityBytes: number;
+  readonly capacityFiles: number;
+}
+
+/**
+ * What is on a disk and in the cache above it. Every call is done at once and answers or throws a system error; when it becomes
+ * durable is up to the caller, who pins, drops or loses the effects.
+ */
+export class FileSystem {
+  readonly geometry: Geometry;
+  readonly inodes: Map<number, Inode>;
+  /** Changes of directories that are not durable, in their order. */
+  entries: EntryEffect[];
+  /** What removed files held: a disk may show it where something new was not written. The newest come last. */
+  dead: readonly Image[];
+  readOnly = false;
+  nextInode: number;
+  nextEffect: number;
+  #hasGone = false;
+
+  constructor(geometry: Geometry, from?: Pick<FileSystem, "inodes" | "entries" | "dead" | "nextInode" | "nextEffect">) {
+    this.geometry = geometry;
+    this.inodes = from?.inodes ?? new Map([[ROOT, { ...newDirectory(ROOT, 0), links: 1 }]]);
+    this.entries = from?.entries ?? [];
+    this.dead = from?.dead ?? [];
+    this.nextInode = from?.nextInode ?? ROOT + 1;
+    this.nextEffect = from?.nextEffect ?? 1;
+    this.#hasGone = from !== undefined;
+  }
+
+  /** @throws ENOENT, ENOTDIR, ENAMETOOLONG. */
+  find(path: string, operation: string): Inode {
+    const { directory, name } = this.#parent(path, operation);
+    if (name === "") return directory;
+    const inode = this.#named(directory, name);
+    if (inode === undefined) throw systemError("ENOENT", operation, path);
+    return inode;
+  }
+
+  findDirectory(path: string, operation: string): DirectoryInode {
+    const inode = this.find(path, operation);
+    if (inode.kind === "file") throw systemError("ENOTDIR", operation, path);
+    return inode;
+  }
+
+  has(path: string): boolean {
+    const { directory, name } = this.#parent(path, "open");
+    return name === "" || directory.view.has(name);
+  }
+
+  createFile(path: string, nowMs: number): { readonly inode: FileInode; readonly effect: EntryEffect } {
+    const { directory, name } = this.#parent(path, "open");
+    this.#refuseTaken(directory, name, "open", path);
+    this.#refuseReadOnly("open", path);
+    this.#refuseFullOfFiles("open", path);
+    const inode = newFile(this.#newInode(), nowMs);
+    this.inodes.set(inode.id, inode);
+    return { inode, effect: this.#change(directory, [[name, inode.id]], nowMs) };
+  }
+
+  mkdir(path: string, nowMs: number): readonly EntryEffect[] {
+    const { directory, name } = this.#parent(path, "mkdir");
+    this.#refuseTaken(directory, name, "mkdir", path);
+    this.#refuseReadOnly("mkdir", path);
+    this.#refuseFullOfFiles("mkdir", path);
+    const inode = newDirectory(this.#newInode(), nowMs);
+    this.inodes.set(inode.id, inode);
+    return [this.#change(directory, [[name, inode.id]], nowMs)];
+  }
+
+  link(from: string, to: string, nowMs: number): readonly EntryEffect[] {
+    const inode = this.find(from, "link");
+    const { directory, name } = this.#parent(to, "link");
+    this.#refuseTaken(directory, name, "link", to);
+    if (inode.kind === "directory") throw systemError("EPERM", "link", from);
+    this.#refuseReadOnly("link", to);
+    return [this.#change(directory, [[name, inode.id]], nowMs)];
+  }
+
+  unlink(path: string, nowMs: number): readonly EntryEffect[] {
+    const inode = this.find(path, "unlink");
+    if (inode.kind === "directory") throw systemError("EISDIR", "unlink", path);
+    this.#refuseReadOnly("unlink", path);
+    const { directory, name } = this.#parent(path, "unlink");
+    return [this.#change(directory, [[name, undefined]], nowMs)];
+  }
+
+  rename(from: string, to: string, nowMs: number): readonly EntryEffect[] {
+    const inode = this.find(from, "rename");
+    const source = this.#parent(from, "rename");
+    const target = this.#parent(to, "rename");
+    this.#refuseReadOnly("rename", from);
+    if (inode.kind === "directory" && (from === "/" || `${to}/`.startsWith(`${from}/`)) && from !== to) throw systemError("EINVAL", "rename", from);
+    const replaced = target.name === "" ? target.directory : this.#named(target.directory, target.name);
+    if (replaced === inode) return [];
+    if (replaced !== undefined) refuseReplacing(inode, replaced, from);
+    if (source.directory === target.directory) {
+      return [this.#change(source.directory, [[source.name, undefined], [target.name, inode.id]], nowMs)];
+    }
+    const given = this.#change(target.directory, [[target.name, inode.id]], nowMs);
+    return [given, this.#change(source.directory, [[source.name, undefined]], nowMs, given.id)];
+  }
+
+  /** Writes as many of the bytes as there is room for. @throws ENOSPC if there is none for the first; EROFS; EFBIG. */
+  write(inode: FileInode, bytes: Uint8Array, offset: number, path: string, nowMs: number): WriteEffect {
+    this.#refuseReadOnly("write", path);
+    const room = this.#room(inode, offset, bytes.byteLength);
+    if (room === 0) throw systemError("ENOSPC", "write", path);
+    const before = inode.view;
+    const after = written(before, room < bytes.byteLength ? bytes.subarray(0, room) : bytes, offset);
+    const effect: WriteEffect = {
+      kind: "write",
+      id: this.#newEffect(),
+      state: "open",
+      inFlight: true,
+      offset,
+      end: offset + room,
+      before,
+      after,
+    };
+    inode.effects.push(effect);
+    inode.view = after;
+    inode.modifiedAt = nowMs;
+    if (inode.unreadable !== undefined) this.#heal(inode, effect);
+    return effect;
+  }
+
+  truncate(inode: FileInode, size: number, path: string, nowMs: number): TruncateEffect {
+    this.#refuseReadOnly("truncate", path);
+    const before = inode.view;
+    const effect: TruncateEffect = { kind: "truncate", id: this.#newEffect(), state: "open", inFlight: true, size, before };
+    if (size < before.size) this.#bury(before);
+    inode.effects.push(effect);
+    inode.view = resized(before, size);
+    inode.modifiedAt = nowMs;
+    return effect;
+  }
+
+  /** The bytes are on the disk at another place, and not where they belong. Only the cache shows them there. */
+  misdirect(inode: FileInode, effect: WriteEffect, offset: number): WriteEffect {
+    const bytes = cutAt(effect.after, effect.end);
+    const moved = new Uint8Array(effect.end - effect.offset);
+    for (let at = 0; at < moved.byteLength; at += 1) {
+      const from = effect.offset + at;
+      moved[at] = bytes.chunks[Math.floor(from / CHUNK_BYTES)]?.[from % CHUNK_BYTES] ?? 0;
+    }
+    effect.state = "lost";
+    const elsewhere: WriteEffect = {
+      kind: "write",
+      id: this.#newEffect(),
+      state: "open",
+      inFlight: false,
+      offset,
+      end: offset + moved.byteLength,
+      before: effect.before,
+      after: written(effect.before, moved, offset),
+    };
+    inode.effects.push(elsewhere);
+    return elsewhere;
+  }
+
+  /** Changes bytes on the disk and in the cache, behind everybody's back. The rest of their sectors becomes durable with them. */
+  poke(inode: FileInode, offset: number, bytes: Uint8Array): void {
+    const before = inode.view;
+    const after = written(before, bytes, offset);
+    inode.effects.push({ kind: "write", id: this.#newEffect(), state: "pinned", inFlight: false, offset, end: offset + bytes.byteLength, before, after });
+    inode.view = after;
+    settle(inode, this.geometry.sectorBytes);
+  }
+
+  /** Ids of effects that are there now are below this one. */
+  get mark(): number {
+    return this.nextEffect;
+  }
+
+  /** One effect of a file is durable. */
+  pin(inode: FileInode, effect: FileEffect): void {
+    if (effect.state === "open") effect.state = "pinned";
+    settle(inode, this.geometry.sectorBytes);
+  }
+
+  /** What a flush of a file found below `mark` is durable, or was dropped. */
+  flushFile(inode: FileInode, mark: number, state: "pinned" | "dropped"): void {
+    for (const effect of inode.effects) if (effect.id < mark && effect.state === "open") effect.state = state;
+    settle(inode, this.geometry.sectorBytes);
+  }
+
+  /** What a flush of a directory found below `mark` is durable, or was dropped. */
+  flushEntries(inode: Inode, mark: number, state: "pinned" | "dropped"): void {
+    if (this.entries.length === 0) return;
+    const concerns = (it: EntryEffect): boolean => it.directory === inode.id || it.changes.some(([, id]) => id === inode.id);
+    const last = this.geometry.profile === "ordered" ? this.entries.findLast((it) => it.id < mark && concerns(it)) : undefined;
+    for (const effect of this.entries) {
+      if (effect.id >= mark || effect.state !== "open") continue;
+      if (effect.directory !== inode.id && (last === undefined || effect.id > last.id)) continue;
+      effect.state = state;
+      // The old name is gone for good only where the new one is there for good.
+      const needed = this.entries.find(({ id }) => id === effect.needs);
+      if (needed?.state === "open") needed.state = state;
+    }
+    this.#settleEntries();
+  }
+
+  /** Clean pages leave the cache: what was dropped or lost is decided, and gone from sight where the disk does not have it. */
+  evict(inode: FileInode, fates: Fates): void {
+    const { sectorBytes } = this.geometry;
+    inode.effects = inode.effects.map((effect) => (effect.state === "dropped" ? decided(effect, fates, sectorBytes) : effect));
+    inode.view = inode.effects.reduce((image, effect) => (effect.state === "lost" ? image : applied(image, effect, sectorBytes)), inode.base);
+    settle(inode, sectorBytes);
+  }
+
+  /** A file was closed. */
+  closed(inode: FileInode): void {
+    inode.openFiles -= 1;
+    if (isGone(inode)) this.#gone(inode);
+  }
+
+  #parent(path: string, operation: string): { readonly directory: DirectoryInode; readonly name: string } {
+    if (!path.startsWith("/")) throw systemError("EINVAL", operation, path);
+    if (path.length > MAX_PATH) throw systemError("ENAMETOOLONG", operation, path);
+    let inode = this.inodes.get(ROOT);
+    let name = "";
+    for (let at = 1; at < path.length; ) {
+      const slash = path.indexOf("/", at);
+      const end = slash < 0 ? path.length : slash;
+      if (end > at) {
+        if (name !== "") inode = this.#step(inode, name, operation, path);
+        name = path.slice(at, end);
+        if (name.length > MAX_NAME || Buffer.byteLength(name) > MAX_NAME) throw systemError("ENAMETOOLONG", operation, path);
+      }
+      at = end + 1;
+    }
+    if (inode?.kind !== "directory") throw systemError("ENOTDIR", operation, path);
+    return { directory: inode, name };
+  }
+
+  #step(directory: Inode | undefined, name: string, operation: string, path: string): Inode {
+    if (directory?.kind !== "directory") throw systemError("ENOTDIR", operation, path);
+    const inode = this.#named(directory, name);
+    if (inode === undefined) throw systemError("ENOENT", operation, path);
+    return inode;
+  }
+
+  #named(directory: DirectoryInode, name: string): Inode | undefined {
+    const id = directory.view.get(name);
+    return id === undefined ? undefined : this.inodes.get(id);
+  }
+
+  #change(directory: DirectoryInode, changes: EntryEffect["changes"], nowMs: number, needs?: number): EntryEffect {
+    const effect: EntryEffect = { kind: "entry", id: this.#newEffect(), state: "open", inFlight: true, directory: directory.id, changes, needs };
+    const gone = changes.map(([name]) => this.#named(directory, name));
+    directory.view = changed(directory.view, changes);
+    directory.modifiedAt = nowMs;
+    for (const [, id] of changes) {
+      const inode = id === undefined ? undefined : this.inodes.get(id);
+      if (inode !== undefined) inode.links += 1;
+    }
+    this.entries.push(effect);
+    for (const inode of gone) {
+      if (inode === undefined) continue;
+      inode.links -= 1;
+      if (isGone(inode)) this.#gone(inode);
+    }
+    return effect;
+  }
+
+  #settleEntries(): void {
+    let done = 0;
+    for (const effect of this.entries) {
+      if (effect.state !== "pinned") break;
+      const directory = this.inodes.get(effect.directory);
+      if (directory?.kind === "directory") directory.base = changed(directory.base, effect.changes);
+      done += 1;
+    }
+    if (done > 0) this.entries = this.entries.slice(done);
+    this.#sweep();
+  }
+
+  /** No process can reach it any more. It may come back while its last name may. */
+  #gone(inode: Inode): void {
+    this.#hasGone = true;
+    if (inode.kind === "file") this.#bury(inode.view);
+    this.#sweep();
+  }
+
+  #sweep(): void {
+    if (!this.#hasGone || this.entries.length > 0) return;
+    for (const inode of this.inodes.values()) if (isGone(inode)) this.inodes.delete(inode.id);
+    this.#hasGone = false;
+  }
+
+  /** How many bytes of a write fit. */
+  #room(inode: FileInode, offset: number, length: number): number {
+    if (this.geometry.capacityBytes === Infinity || length === 0) return length || 1;
+    let free = this.geometry.capacityBytes;
+    for (const it of this.inodes.values()) if (it.kind === "file" && !isGone(it)) free -= allocatedBytes(it.view);
+    let end = offset;
+    while (end < offset + length) {
+      const index = Math.floor(end / CHUNK_BYTES);
+      if (inode.view.chunks[index] === undefined) free -= CHUNK_BYTES;
+      if (free < 0) break;
+      end = Math.min(offset + length, (index + 1) * CHUNK_BYTES);
+    }
+    return end - offset;
+  }
+
+  #heal(inode: FileInode, effect: WriteEffect): void {
+    const { sectorBytes } = this.geometry;
+    for (let sector = Math.floor(effect.offset / sectorBytes); sector * sectorBytes < effect.end; sector += 1) inode.unreadable?.delete(sector);
+  }
+
+  #bury(image: Image): void {
+    if (image.chunks.some((chunk) => chunk !== undefined)) this.dead = [...this.dead.slice(1 - MAX_DEAD), image];
+  }
+
+  #refuseTaken(directory: DirectoryInode, name: string, operation: string, path: string): void {
+    if (name === "" || directory.view.has(name)) throw systemError("EEXIST", operation, path);
+  }
+
+  #refuseReadOnly(operation: string, path: string): void {
+    if (this.readOnly) throw systemError("EROFS", operation, path);
+  }
+
+  #refuseFullOfFiles(operation: string, path: string): void {
+    if (this.geometry.capacityFiles === Infinity) return;
+    let count = 0;
+    for (const inode of this.inodes.values()) if (!isGone(inode)) count += 1;
+    // The root does not count.
+    if (count > this.geometry.capacityFiles) throw systemError("ENOSPC", operation, path);
+  }
+
+  #newInode(): number {
+    this.nextInode += 1;
+    return this.nextInode - 1;
+  }
+
+  #newEffect(): number {
+    this.nextEffect += 1;
+    return this.nextEffect - 1;
+  }
+}
+
+/** The inode of `/`. */
+export const ROOT = 1;
+
+const MAX_NAME = 255;
+const MAX_PATH = 4095;
+/** How many removed files are remembered. */
+const MAX_DEAD = 4;
+
+/** What is left of an effect that a flush dropped, as an effect that is durable. */
+function decided(effect: FileEffect, fates: Fates, sectorBytes: number): FileEffect {
+  if (effect.kind === "truncate") return { ...effect, state: fates.truncate(effect) ? "pinned" : "lost" };
+  const sectors = sectorsOf(effect, sectorBytes);
+  const { keep, size } = fates.write(effect, sectors);
+  if (keep === "none" && size === 0) return { ...effect, state: "lost" };
+  const chunks = keep === "none" ? effect.before.chunks : withSectors(effect.before.chunks, effect.after, sectors, keep === "all" ? undefined : keep);
+  const after = cutAt({ size: 0, chunks }, Math.max(size, effect.before.size));
+  return { ...effect, state: "pinned", end: Math.min(effect.end, after.size), after };
+}
+
+/** Whether it has no name that a process sees, and none has it open. */
+function isGone(inode: Inode): boolean {
+  return inode.links === 0 && (inode.kind === "directory" || inode.openFiles === 0);
+}
+
+function refuseReplacing(inode: Inode, replaced: Inode, path: string): void {
+  if (replaced.kind === "directory" && inode.kind === "file") throw systemError("EISDIR", "rename", path);
+  if (replaced.kind === "file" && inode.kind === "directory") throw systemError("ENOTDIR", "rename", path);
+  if (replaced.kind === "directory" && replaced.view.size > 0) throw systemError("ENOTEMPTY", "rename", path);
+}

@@ -1,0 +1,17 @@
+export { formatChoices, mildAdversary, parseChoices, recordedAdversary, recording } from "./adversary.js";
+export type { Adversary, Choice, RecordingAdversary } from "./adversary.js";
+export { quiet, virtualClock } from "./clock.js";
+export type { VirtualClock } from "./clock.js";
+export type { SimStep } from "./disk/calls.js";
+export { SimDisk } from "./disk/disk.js";
+export type { CrashOptions, SimDiskOptions } from "./disk/disk.js";
+export type { SimProcess } from "./disk/process.js";
+export type { SimStats } from "./disk/stats.js";
+export type { TracedCall } from "./disk/trace.js";
+export { exhaust } from "./exhaust.js";
+export type { Exhausted } from "./exhaust.js";
+export { FAULT_OPERATIONS, formatPlan, parsePlan } from "./fault-plan.js";
+export type { Fault, FaultKind, FaultPlan, SimOperation } from "./fault-plan.js";
+export { seededRandom } from "./random.js";
+export { seededAdversary } from "./seeded-adversary.js";
+export type { SeededAdversaryOptions } from "./seeded-adversary.js";
