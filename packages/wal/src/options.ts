@@ -28,7 +28,7 @@ export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
   if (![8, 4096].includes(commitAlignBytes)) throw invalid("openLog", "commitAlignBytes must be 8 or 4096");
   if (durability !== "synced" && typeof durability !== "object") throw invalid("openLog", 'durability must be "synced" or { syncEveryMs }');
   return {
-    segmentBytes: within("segmentBytes", options.segmentBytes, 64 * MIB, MIB, 1024 * MIB),
+    segmentBytes: within("segmentBytes", options.segmentBytes, 64 * MIB, 16 * 1024, 1024 * MIB),
     maxCommitBytes: within("maxCommitBytes", options.maxCommitBytes, 16 * MIB, 4096, 16 * MIB),
     maxPendingBytes: within("maxPendingBytes", options.maxPendingBytes, 32 * MIB, 0, 1024 * MIB),
     commitAlignBytes,

@@ -30,7 +30,7 @@ export interface LogOptions<T = Uint8Array> {
   readonly codec?: Codec<T> | undefined;
   /** Default `"synced"`. */
   readonly durability?: Durability | undefined;
-  /** Bytes after which a new segment begins: 1 MiB to 1 GiB. Default 64 MiB. */
+  /** Bytes after which a new segment begins: 16 KiB to 1 GiB. Default 64 MiB; small ones cost a flush and a file each. */
   readonly segmentBytes?: number | undefined;
   /** Bytes that one commit may have, its header included: 4 KiB to 16 MiB. Default 16 MiB. */
   readonly maxCommitBytes?: number | undefined;

@@ -482,7 +482,7 @@ describe("limits", () => {
   test("options and arguments out of their bounds are refused", async () => {
     const storage = await memoryPlace().open();
     const refused: Partial<LogOptions>[] = [
-      { segmentBytes: MIB - 1 },
+      { segmentBytes: 16 * 1024 - 1 },
       { segmentBytes: 1025 * MIB },
       { maxCommitBytes: 4095 },
       { maxCommitBytes: 16 * MIB + 1 },
