@@ -16,35 +16,55 @@ export interface Exhausted {
  * @throws Error if `run` asks for other choices than before.
  */
 export async function exhaust(run: (adversary: Adversary) => Promise<void> | void, options: { readonly limit: number }): Promise<Exhausted> {
-  let path: Branch[] = [];
+  const search = new Search();
   for (let runs = 0; runs < options.limit; ) {
-    const taken = path;
-    let depth = 0;
-    await run({
-      choose(label, count) {
-        const planned = taken[depth];
-        if (planned === undefined) taken.push({ label, count, chosen: 0 });
-        else if (planned.count !== count || planned.label !== label) throw new Error(`not deterministic: ${planned.label} was asked, now ${label}`);
-        depth += 1;
-        return planned?.chosen ?? 0;
-      },
-    });
+    await run(search.begin());
     runs += 1;
-    if (depth < taken.length) throw new Error("not deterministic: fewer choices were asked for than before");
-    path = nextPath(taken);
-    if (path.length === 0) return { runs, complete: true };
+    if (!search.advance()) return { runs, complete: true };
   }
   return { runs: options.limit, complete: false };
+}
+
+/** A depth-first walk over sequences of choices. */
+export class Search {
+  #path: Branch[] = [];
+  #depth = 0;
+
+  /** The adversary of the next run. */
+  begin(): Adversary {
+    this.#depth = 0;
+    return { choose: (label, count) => this.#choose(label, count) };
+  }
+
+  /**
+   * Ends a run: the last choice that can go on does, what followed it is forgotten.
+   *
+   * @returns Whether there is another sequence.
+   */
+  advance(): boolean {
+    if (this.#depth < this.#path.length) throw new Error("not deterministic: fewer choices were asked for than before");
+    const last = this.#path.findLastIndex(({ chosen, count }) => chosen + 1 < count);
+    this.#path = this.#path.slice(0, last + 1);
+    const branch = this.#path[last];
+    if (branch === undefined) return false;
+    branch.chosen += 1;
+    return true;
+  }
+
+  #choose(label: string, count: number): number {
+    const planned = this.#path[this.#depth];
+    this.#depth += 1;
+    if (planned === undefined) {
+      this.#path.push({ label, count, chosen: 0 });
+      return 0;
+    }
+    if (planned.label === label && planned.count === count) return planned.chosen;
+    throw new Error(`not deterministic: asked for "${planned.label}" of ${planned.count} before, now for "${label}" of ${count}`);
+  }
 }
 
 interface Branch {
   readonly label: string;
   readonly count: number;
-  readonly chosen: number;
-}
-
-/** The sequence behind this one: the last choice that can go on does, what followed it is forgotten. Empty at the end. */
-function nextPath(path: readonly Branch[]): Branch[] {
-  const last = path.findLastIndex(({ chosen, count }) => chosen + 1 < count);
-  return path.slice(0, last + 1).map((branch, index) => (index === last ? { ...branch, chosen: branch.chosen + 1 } : branch));
+  chosen: number;
 }

@@ -14,7 +14,7 @@ class AdversaryArbitrary extends fc.Arbitrary<Adversary> {
   generate(random: fc.Random): fc.Value<Adversary> {
     const own = random.clone();
     // What others draw must not depend on how much is asked of this one.
-    random.nextInt();
+    random.nextInt(0, 1);
     const temper = own.nextInt(0, 3);
     return valueOf({
       choose(_label, count) {

@@ -122,9 +122,8 @@ export function parsePlan(line: string): FaultPlan {
  */
 export function checked(fault: Fault): Fault {
   const { operation, nth, times = 1, kind, code = DEFAULT_CODE } = fault;
-  const operations: readonly string[] | undefined = FAULT_OPERATIONS[kind];
-  if (operations === undefined) throw new RangeError(`no kind of fault: ${JSON.stringify(kind)}`);
-  if (operation !== "*" && !operations.includes(operation)) throw new RangeError(`${kind} cannot hit ${JSON.stringify(operation)}`);
+  if (!isKind(kind)) throw new RangeError(`no kind of fault: ${JSON.stringify(kind)}`);
+  if (operation !== "*" && !FAULT_OPERATIONS[kind].includes(operation)) throw new RangeError(`${kind} cannot hit ${JSON.stringify(operation)}`);
   if (!Number.isSafeInteger(nth) || nth < 1) throw new RangeError("nth is an integer from 1 on");
   if (times !== Infinity && (!Number.isSafeInteger(times) || times < 1)) throw new RangeError("times is an integer from 1 on, or Infinity");
   if (!/^E[A-Z0-9]{1,20}$/.test(code)) throw new RangeError(`no code of a system error: ${JSON.stringify(code)}`);

@@ -11,10 +11,10 @@ export function seededRandom(seed: number): RandomSource {
   return {
     bytes(length) {
       const bytes = new Uint8Array(length);
-      for (let at = 0; at < length; at += 4) {
-        const word = random.next();
-        for (let index = 0; index < 4 && at + index < length; index += 1) bytes[at + index] = word >>> (8 * index);
-      }
+      const words = new DataView(bytes.buffer);
+      let at = 0;
+      for (; at + 4 <= length; at += 4) words.setUint32(at, random.next(), true);
+      for (let word = at < length ? random.next() : 0; at < length; at += 1, word >>>= 8) bytes[at] = word;
       return bytes;
     },
   };

@@ -1,7 +1,6 @@
 import type { Adversary } from "../adversary.js";
 import { DEFAULT_CODE, FAULT_OPERATIONS, failsWithCode, type Fault, type SimOperation } from "../fault-plan.js";
 import type { FaultInjector } from "./fault-injector.js";
-import type { FileSystem } from "./file-system.js";
 import type { StatsCounter } from "./stats.js";
 import { codeOf, systemError } from "./system-error.js";
 import type { Trace } from "./trace.js";
@@ -21,26 +20,27 @@ export interface SimStep {
 export interface Call<T> {
   readonly operation: SimOperation;
   readonly path: string;
-  /** For the trace. */
+  /** For the trace: bytes and offset, or a size. */
   readonly numbers?: readonly [number, number];
+  /** For the trace: a second path. */
   readonly other?: string;
   /** Done at once. What it throws is answered in its time. */
   begin(fault: Fault | undefined): T;
-  /** Done before the answer, also when nobody waits for it any more. */
-  end?(value: T, fault: Fault | undefined): void;
+  /** Done before the answer, also when nobody waits for it any more. Not after an error. */
+  end?(fault: Fault | undefined): void;
 }
 
 /** What {@link Calls} needs. */
 export interface CallsParts {
-  readonly fileSystem: FileSystem;
   readonly faults: FaultInjector;
   readonly trace: Trace;
   readonly stats: StatsCounter;
   readonly adversary: Adversary;
-  /** Clean pages of all files leave the cache. */
-  evict(): void;
   /** How many turns of the microtask queue a call may take. */
   readonly maxTurns: number;
+  /** Clean pages of all files leave the cache. */
+  evict(): void;
+  remountReadOnly(): void;
 }
 
 /** The calls of all processes on a disk: counted, traced, met by faults, and never answered once the world has stopped. */
@@ -58,7 +58,7 @@ export class Calls {
     return this.#count;
   }
 
-  get stopped(): boolean {
+  isStopped(): boolean {
     return this.#stopped;
   }
 
@@ -77,22 +77,21 @@ export class Calls {
    * holds on to such a promise, so it and who waits for it are forgotten together.
    */
   async run<T>(call: Call<T>, killed: () => boolean): Promise<T> {
-    if (this.#stopped || killed()) return never();
-    const { operation, path } = call;
+    if (this.isStopped() || killed()) return never();
     this.#count += 1;
     const count = this.#count;
-    this.#parts.stats.called(operation);
-    this.#notify(count, "called", call);
-    if (this.#stopped) return never();
-    const fault = this.#parts.faults.next(operation, path);
-    let outcome = this.#begin(call, fault);
-    this.#notify(count, "begun", call);
-    for (let turns = this.#turns(); turns > 0; turns -= 1) await undefined;
-    if (this.#stopped) return never();
-    outcome = end(call, fault, outcome);
+    this.#parts.stats.called(call.operation);
+    if (this.#observers.size > 0) this.#notify(count, "called", call);
+    if (this.isStopped()) return never();
+    const fault = this.#parts.faults.next(call.operation, call.path);
+    const begun = this.#begin(call, fault);
+    if (this.#observers.size > 0) this.#notify(count, "begun", call);
+    for (let turns = this.#turns(); turns > 0; turns -= 1) await SETTLED;
+    if (this.isStopped()) return never();
+    const outcome = ended(call, fault, begun);
     this.#record(call, fault, outcome);
-    this.#notify(count, "done", call);
-    if (this.#stopped || killed()) return never();
+    if (this.#observers.size > 0) this.#notify(count, "done", call);
+    if (this.isStopped() || killed()) return never();
     if ("error" in outcome) throw outcome.error;
     return outcome.value;
   }
@@ -109,7 +108,7 @@ export class Calls {
   #meet({ kind, code = DEFAULT_CODE }: Fault, { operation, path }: Call<unknown>): void {
     this.#parts.stats.hit(kind, operation);
     if (kind === "fail") throw systemError(code, operation, path);
-    if (kind === "readOnly") this.#parts.fileSystem.readOnly = true;
+    if (kind === "readOnly") this.#parts.remountReadOnly();
     if (kind === "evict") this.#parts.evict();
   }
 
@@ -119,14 +118,14 @@ export class Calls {
   }
 
   #notify(call: number, phase: SimStep["phase"], { operation, path }: Call<unknown>): void {
-    if (this.#observers.size === 0) return;
     const step = { call, phase, operation, path, changes: CHANGING.has(operation) };
     for (const observer of this.#observers) observer(step);
   }
 
   #record({ operation, path, numbers, other }: Call<unknown>, fault: Fault | undefined, outcome: Outcome<unknown>): void {
     const { trace } = this.#parts;
-    trace.add(FAULT_OPERATIONS.fail.indexOf(operation));
+    const answer = answerOf(outcome);
+    trace.addText(operation);
     trace.addName(path);
     if (other !== undefined) trace.addName(other);
     if (numbers !== undefined) {
@@ -134,16 +133,11 @@ export class Calls {
       trace.add(numbers[1]);
     }
     if (fault !== undefined) trace.addText(fault.kind);
-    const value = "error" in outcome ? codeOf(outcome.error) : outcome.value;
-    if (typeof value === "number" || typeof value === "boolean") trace.add(Number(value));
-    else if (typeof value === "string" && "error" in outcome) trace.addText(value);
-    trace.keep(() => ({
-      operation,
-      path,
-      detail: other ?? (numbers === undefined ? "" : `${numbers[0]}@${numbers[1]}`),
-      answer: typeof value === "number" || typeof value === "boolean" || "error" in outcome ? String(value) : "ok",
-      fault: fault?.kind,
-    }));
+    if (typeof answer === "number") trace.add(answer);
+    else trace.addText(answer);
+    if (!trace.keeps) return;
+    const detail = other ?? (numbers === undefined ? "" : numbers.join("@"));
+    trace.keep({ operation, path, detail, answer: String(answer), fault: fault?.kind });
   }
 }
 
@@ -151,14 +145,27 @@ type Outcome<T> = { readonly value: T } | { readonly error: Error };
 
 /** What a crash can make a difference to. */
 const CHANGING: ReadonlySet<SimOperation> = new Set<SimOperation>([
-  "open", "mkdir", "link", "rename", "unlink", "syncDirectory", "write", "dsyncWrite", "sync", "datasync", "truncate",
+  ...FAULT_OPERATIONS.readOnly,
+  "sync",
+  "datasync",
+  "syncDirectory",
 ]);
 
-function end<T>(call: Call<T>, fault: Fault | undefined, outcome: Outcome<T>): Outcome<T> {
-  if ("error" in outcome) return outcome;
-  call.end?.(outcome.value, fault);
-  if (fault === undefined || !failsWithCode(fault.kind)) return outcome;
+/** Awaiting it takes one turn of the microtask queue. */
+const SETTLED = Promise.resolve();
+
+function ended<T>(call: Call<T>, fault: Fault | undefined, begun: Outcome<T>): Outcome<T> {
+  if ("error" in begun) return begun;
+  call.end?.(fault);
+  if (fault === undefined || !failsWithCode(fault.kind)) return begun;
   return { error: systemError(fault.code ?? DEFAULT_CODE, call.operation, call.path) };
+}
+
+/** A number of bytes, whether a lock was taken, the code of an error, or that it was done. */
+function answerOf(outcome: Outcome<unknown>): number | string {
+  if ("error" in outcome) return codeOf(outcome.error);
+  if (typeof outcome.value === "boolean") return Number(outcome.value);
+  return typeof outcome.value === "number" ? outcome.value : "ok";
 }
 
 /** One for each call: a promise that many wait for would keep them all. */

@@ -1,6 +1,6 @@
 import type { Adversary } from "../adversary.js";
 import { FileSystem, ROOT } from "./file-system.js";
-import type { Fates, Fill } from "./fates.js";
+import type { Fates } from "./fates.js";
 import { applied, changed, newDirectory, newFile, sectorsOf, type EntryEffect, type FileEffect, type FileInode, type Inode, type WriteEffect } from "./inode.js";
 import { CHUNK_BYTES, cutAt, resized, withSectors, written, type Image } from "./image.js";
 
@@ -127,16 +127,19 @@ class Remains {
 
   /** The file, where nothing was written filled with what the disk had there. */
   filled(fates: Fates, dead: readonly Image[]): Image {
-    const fills = new Map<WriteEffect, Fill>();
-    let image = cutAt(this.#image, this.#image.size);
-    for (const [sector, effect] of this.#exposed) {
-      if (sector * this.#sectorBytes >= image.size) continue;
-      const fill = fills.get(effect) ?? fates.fill(effect, dead.length);
-      fills.set(effect, fill);
+    const { size } = this.#image;
+    const effects = new Set<WriteEffect>();
+    for (const [sector, effect] of this.#exposed) if (sector * this.#sectorBytes < size) effects.add(effect);
+    let { chunks } = this.#image;
+    for (const effect of effects) {
+      const fill = fates.fill(effect, dead.length);
       const source = fill === "zeros" ? undefined : fill === "garbage" ? GARBAGE : dead[fill];
-      if (source !== undefined) image = withForeign(image, source, sector, this.#sectorBytes);
+      if (source === undefined) continue;
+      const sectors = sectorsOf(effect, this.#sectorBytes);
+      const shown = (index: number): boolean => this.#exposed.get(sectors.first + index) === effect;
+      chunks = withSectors(chunks, repeated(source, Math.ceil(size / CHUNK_BYTES)), sectors, shown);
     }
-    return cutAt(image, image.size);
+    return cutAt({ size, chunks }, size);
   }
 }
 
@@ -146,14 +149,9 @@ function isFresh(effect: WriteEffect, sector: number, sectorBytes: number): bool
   return start >= effect.before.size || effect.before.chunks[Math.floor(start / CHUNK_BYTES)] === undefined;
 }
 
-/** The image with one sector of another file, from the same place there or, where that is shorter, from its start on again. */
-function withForeign(image: Image, source: Image, sector: number, sectorBytes: number): Image {
-  const perChunk = CHUNK_BYTES / sectorBytes;
-  const index = Math.floor(sector / perChunk);
-  const foreign: (Uint8Array | undefined)[] = [];
-  foreign[index] = source.chunks[index % source.chunks.length];
-  const chunks = withSectors(image.chunks, { size: 0, chunks: foreign }, { first: sector, count: 1, bytes: sectorBytes }, undefined);
-  return { size: image.size, chunks };
+/** The chunks of a file again and again: a place shows what was at the same place there or, where that is shorter, from its start on. */
+function repeated(source: Image, count: number): Image {
+  return { size: 0, chunks: Array.from({ length: count }, (_, index) => source.chunks[index % source.chunks.length]) };
 }
 
 /** A block of nonsense, without a pattern. */

@@ -4,13 +4,15 @@ import type { Fault, FaultPlan } from "../fault-plan.js";
 import { Calls, type SimStep } from "./calls.js";
 import { afterPowerLoss, afterProcessDeath } from "./crash.js";
 import { FaultInjector } from "./fault-injector.js";
-import { orderedFates, posixFates, type Fates } from "./fates.js";
+import { orderedFates, posixFates } from "./fates.js";
 import { FileSystem, ROOT, type Profile } from "./file-system.js";
 import { bytesOf } from "./image.js";
 import type { Inode } from "./inode.js";
-import { SimProcess, type World } from "./process.js";
+import { decidedFates, pendingEffects, type PendingEffect, type Survival } from "./pending.js";
+import { SimProcess } from "./process.js";
 import { StatsCounter, type SimStats } from "./stats.js";
 import { Trace, type TracedCall } from "./trace.js";
+import type { World } from "./world.js";
 
 /** Options of {@link SimDisk}. */
 export interface SimDiskOptions {
@@ -52,8 +54,13 @@ export interface CrashOptions {
   readonly kind: "process" | "power";
   /** Decides what survives, and goes on deciding on the new disk. Default: that of the old disk. */
   readonly adversary?: Adversary | undefined;
-  /** Decides what survives power loss, instead of the adversary. */
-  readonly fates?: Fates | undefined;
+  /** Decides what survives, and no more, instead of the adversary. */
+  readonly chance?: Adversary | undefined;
+  /**
+   * Says what is left of each effect that is not durable, instead of the adversary. Only for power loss, and any profile: what
+   * is said is done, whether or not the profile would.
+   */
+  readonly survives?: ((effect: PendingEffect) => Survival) | undefined;
 }
 
 /**
@@ -76,13 +83,15 @@ export class SimDisk {
     this.#stats = from?.stats ?? new StatsCounter();
     this.#trace = from?.trace ?? new Trace(options.keepTrace ?? false);
     this.#calls = new Calls({
-      fileSystem: this.#fileSystem,
       faults: this.#faults,
       trace: this.#trace,
       stats: this.#stats,
       adversary,
       evict: () => {
         this.evict();
+      },
+      remountReadOnly: () => {
+        this.remountReadOnly();
       },
       maxTurns: options.maxTurns ?? 1,
     });
@@ -115,13 +124,15 @@ export class SimDisk {
    */
   crash(options: CrashOptions): SimDisk {
     const adversary = options.adversary ?? this.#options.adversary;
-    const isProcess = options.kind === "process" || this.#options.profile === "kill";
-    const fates = options.fates ?? (this.#options.profile === "ordered" ? orderedFates(adversary) : posixFates(adversary));
-    const fileSystem = isProcess ? afterProcessDeath(this.#fileSystem, adversary) : afterPowerLoss(this.#fileSystem, fates);
+    const fileSystem = this.#survivors(options, options.chance ?? adversary);
     this.#stats.crashes += 1;
     const trace = new Trace(this.#options.keepTrace ?? false, this.#trace);
     trace.addText(options.kind);
     return new SimDisk({ ...this.#options, adversary }, { fileSystem, faults: this.#faults.copy(), stats: this.#stats, trace });
+  }
+
+  get profile(): Profile {
+    return this.#options.profile;
   }
 
   /** Calls that began on this disk. */
@@ -144,7 +155,7 @@ export class SimDisk {
   }
 
   get stopped(): boolean {
-    return this.#calls.stopped;
+    return this.#calls.isStopped();
   }
 
   /**
@@ -216,13 +227,19 @@ export class SimDisk {
     return this.#stats;
   }
 
-  /** How much is not durable: changes of names, and writes and truncates of files. */
-  get pending(): { readonly entries: number; readonly writes: number } {
-    let writes = 0;
-    for (const inode of this.#fileSystem.inodes.values()) {
-      if (inode.kind === "file") for (const { state } of inode.effects) if (state !== "pinned" && state !== "lost") writes += 1;
+  /** What is not durable: first changes of names, then for each file its writes and truncates, the oldest first. */
+  get pending(): readonly PendingEffect[] {
+    return pendingEffects(this.#fileSystem);
+  }
+
+  #survivors({ kind, survives }: CrashOptions, chance: Adversary): FileSystem {
+    const { profile } = this.#options;
+    if (survives !== undefined && kind === "power") {
+      const survivals = new Map(this.pending.map((effect) => [effect.id, survives(effect)]));
+      return afterPowerLoss(this.#fileSystem, decidedFates((id) => survivals.get(id) ?? false));
     }
-    return { entries: this.#fileSystem.entries.filter(({ state }) => state !== "pinned").length, writes };
+    if (kind === "process" || profile === "kill") return afterProcessDeath(this.#fileSystem, chance);
+    return afterPowerLoss(this.#fileSystem, profile === "ordered" ? orderedFates(chance) : posixFates(chance));
   }
 }
 

@@ -1,23 +1,29 @@
 import type { FsFile, FsOpenOptions, FsStat } from "@holdfast/storage/ports";
 import { DEFAULT_CODE, type Fault } from "../fault-plan.js";
 import type { Call } from "./calls.js";
+import { damage } from "./damage.js";
 import { readFrom } from "./image.js";
 import type { FileInode, Inode, TruncateEffect, WriteEffect } from "./inode.js";
-import { nothing, statOf, type Flushed, type SimProcess, type World } from "./process.js";
-import { damage } from "./damage.js";
 import { systemError } from "./system-error.js";
+import { statOf, type World } from "./world.js";
+
+/** The process that has a file open. */
+export interface FileOwner {
+  closed(file: SimFile): void;
+  readonly isKilled: () => boolean;
+}
 
 /** An open file of a process. */
 export class SimFile implements FsFile {
   readonly #world: World;
-  readonly #process: SimProcess;
+  readonly #process: FileOwner;
   readonly #path: string;
   readonly #inode: Inode;
   readonly #writable: boolean;
   readonly #dsync: boolean;
   #closed = false;
 
-  constructor(world: World, process: SimProcess, path: string, inode: Inode, options: FsOpenOptions) {
+  constructor(world: World, process: FileOwner, path: string, inode: Inode, options: FsOpenOptions) {
     this.#world = world;
     this.#process = process;
     this.#path = path;
@@ -69,7 +75,7 @@ export class SimFile implements FsFile {
         if (fault?.kind === "misdirect") elsewhere = this.#world.fileSystem.misdirect(inode, effect, this.#elsewhere(inode, position, "misdirected write"));
         return effect.end - effect.offset;
       },
-      end: (_count, fault) => {
+      end: (fault) => {
         if (effect === undefined || this.#inode.kind !== "file") return;
         effect.inFlight = false;
         if (fault?.kind === "drop") effect.state = "dropped";
@@ -87,15 +93,18 @@ export class SimFile implements FsFile {
   }
 
   truncate(size: number): Promise<void> {
-    return this.#run<TruncateEffect>({
+    let effect: TruncateEffect | undefined;
+    return this.#run<undefined>({
       operation: "truncate",
       path: this.#path,
       numbers: [size, 0],
-      begin: () => this.#world.fileSystem.truncate(this.#writableFile("ftruncate", "EINVAL"), size, this.#path, this.#world.nowMs()),
-      end: (effect) => {
-        effect.inFlight = false;
+      begin: () => {
+        effect = this.#world.fileSystem.truncate(this.#writableFile("ftruncate", "EINVAL"), size, this.#path, this.#world.nowMs());
       },
-    }).then(nothing);
+      end: () => {
+        if (effect !== undefined) effect.inFlight = false;
+      },
+    });
   }
 
   stat(): Promise<FsStat> {
@@ -155,20 +164,22 @@ export class SimFile implements FsFile {
   }
 
   #flush(operation: "sync" | "datasync"): Promise<void> {
-    return this.#run<Flushed>({
+    const { fileSystem } = this.#world;
+    let mark = 0;
+    return this.#run<undefined>({
       operation,
       path: this.#path,
       begin: () => {
         this.#refuseClosed(operation);
-        return { inode: this.#inode, mark: this.#world.fileSystem.mark };
+        mark = fileSystem.mark;
       },
-      end: ({ inode, mark }, fault) => {
+      end: (fault) => {
         if (fault?.kind === "lie") return;
         const state = fault?.kind === "drop" ? "dropped" : "pinned";
-        if (inode.kind === "file") this.#world.fileSystem.flushFile(inode, mark, state);
-        if (operation === "sync") this.#world.fileSystem.flushEntries(inode, mark, state);
+        if (this.#inode.kind === "file") fileSystem.flushFile(this.#inode, mark, state);
+        if (operation === "sync") fileSystem.flushEntries(this.#inode, mark, state);
       },
-    }).then(nothing);
+    });
   }
 
   /** How many bytes of a write get through. */

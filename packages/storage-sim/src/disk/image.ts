@@ -39,7 +39,7 @@ export function cutAt(image: Image, size: number): Image {
   const chunks = image.chunks.slice(0, count);
   const last = chunks[count - 1];
   const rest = size % CHUNK_BYTES;
-  if (rest > 0 && last !== undefined && last !== ZEROS) {
+  if (rest > 0 && last !== undefined && last !== ZEROS && Buffer.compare(last.subarray(rest), ZEROS.subarray(rest)) !== 0) {
     const cut = newChunk();
     cut.set(last.subarray(0, rest));
     chunks[count - 1] = cut;

@@ -1,23 +1,11 @@
 import type { FsDirectoryEntry, FsFile, FsFileSystem, FsOpenOptions, FsPort, FsStat } from "@holdfast/storage/ports";
 import type { Adversary } from "../adversary.js";
 import type { SimOperation } from "../fault-plan.js";
-import type { Call, Calls } from "./calls.js";
+import type { Call } from "./calls.js";
 import { SimFile } from "./file.js";
-import type { FileSystem } from "./file-system.js";
 import type { EntryEffect, Inode } from "./inode.js";
 import { systemError } from "./system-error.js";
-
-/** What a process runs on. */
-export interface World {
-  readonly fileSystem: FileSystem;
-  readonly calls: Calls;
-  readonly adversary: Adversary;
-  /** Open files that one process may have. */
-  readonly maxOpenFiles: number;
-  readonly appendMode: "dsync" | "write-then-sync";
-  readonly type: FsFileSystem;
-  nowMs(): number;
-}
+import { statOf, type World } from "./world.js";
 
 /** A process on a simulated disk. */
 export class SimProcess {
@@ -44,7 +32,6 @@ export class SimProcess {
     for (const file of [...this.#files]) file.letGo();
   }
 
-  /** @throws EMFILE */
   opened(file: SimFile): void {
     this.#files.add(file);
   }
@@ -74,6 +61,7 @@ class SimPort implements FsPort {
   }
 
   open(path: string, options: FsOpenOptions): Promise<FsFile> {
+    let file: SimFile | undefined;
     let created: EntryEffect | undefined;
     return this.#run<FsFile>({
       operation: "open",
@@ -81,14 +69,14 @@ class SimPort implements FsPort {
       begin: () => {
         const { inode, effect } = this.#open(path, options);
         created = effect;
-        const file = new SimFile(this.#world, this.#process, path, inode, options);
+        file = new SimFile(this.#world, this.#process, path, inode, options);
         this.#process.opened(file);
         return file;
       },
-      end: (file, fault) => {
+      end: (fault) => {
         if (created !== undefined) created.inFlight = false;
         // Nobody gets the descriptor.
-        if (fault?.kind === "failAfter" && file instanceof SimFile) file.letGo();
+        if (fault?.kind === "failAfter") file?.letGo();
       },
     });
   }
@@ -141,17 +129,20 @@ class SimPort implements FsPort {
   }
 
   syncDirectory(path: string): Promise<void> {
-    return this.#run<Flushed>({
+    const { fileSystem } = this.#world;
+    let directory: Inode | undefined;
+    let mark = 0;
+    return this.#run<undefined>({
       operation: "syncDirectory",
       path,
       begin: () => {
-        const { fileSystem } = this.#world;
-        return { inode: fileSystem.findDirectory(path, "open"), mark: fileSystem.mark };
+        directory = fileSystem.findDirectory(path, "open");
+        mark = fileSystem.mark;
       },
-      end: ({ inode, mark }, fault) => {
-        if (fault?.kind !== "lie") this.#world.fileSystem.flushEntries(inode, mark, fault?.kind === "drop" ? "dropped" : "pinned");
+      end: (fault) => {
+        if (directory !== undefined && fault?.kind !== "lie") fileSystem.flushEntries(directory, mark, fault?.kind === "drop" ? "dropped" : "pinned");
       },
-    }).then(nothing);
+    });
   }
 
   fileSystem(path: string): Promise<FsFileSystem> {
@@ -177,40 +168,23 @@ class SimPort implements FsPort {
   }
 
   #change(operation: SimOperation, path: string, begin: () => readonly EntryEffect[], other?: string): Promise<void> {
-    return this.#run<readonly EntryEffect[]>({
+    let effects: readonly EntryEffect[] = [];
+    return this.#run<undefined>({
       operation,
       path,
       ...(other === undefined ? {} : { other }),
-      begin,
-      end: (effects) => {
+      begin: () => {
+        effects = begin();
+      },
+      end: () => {
         for (const effect of effects) effect.inFlight = false;
       },
-    }).then(nothing);
+    });
   }
 
   #run<T>(call: Call<T>): Promise<T> {
     return this.#world.calls.run(call, this.#process.isKilled);
   }
-}
-
-/** What a flush concerns: everything of an inode that was there when it began. */
-export interface Flushed {
-  readonly inode: Inode;
-  readonly mark: number;
-}
-
-export function nothing(): void {
-  // The answer of a call that has none.
-}
-
-export function statOf(inode: Inode): FsStat {
-  return {
-    kind: inode.kind,
-    size: inode.kind === "file" ? inode.view.size : inode.view.size,
-    modifiedAt: inode.modifiedAt,
-    identity: `sim:${inode.id}`,
-    links: inode.links,
-  };
 }
 
 /** In another order. Every one is possible. */

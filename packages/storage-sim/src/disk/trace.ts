@@ -61,7 +61,12 @@ export class Trace {
     for (let at = 0; at < text.length; at += 1) this.add(text.charCodeAt(at));
   }
 
-  keep(call: () => TracedCall): void {
-    this.#kept?.push(call());
+  /** Whether calls are kept. */
+  get keeps(): boolean {
+    return this.#kept !== undefined;
+  }
+
+  keep(call: TracedCall): void {
+    this.#kept?.push(call);
   }
 }
