@@ -25,7 +25,8 @@ export interface CrashState {
 
 /**
  * The states in which power loss at this moment may leave a disk. With few pieces not durable: all of them. With more: nothing,
- * everything, each prefix, everything but one, one alone, the last write torn at each of its sectors, and samples.
+ * everything, each prefix, everything but one, one alone, the last write torn at each of its sectors, and samples. With both: a file too short for its
+ * last write, at up to 16 sizes.
  *
  * With the profiles `ordered` and `kill`: every state if there are at most 1,024, else the first 1,024 and samples.
  *
@@ -40,7 +41,7 @@ export function* crashStates(disk: SimDisk, options: CrashStatesOptions = {}): G
   const effects = disk.pending;
   const pieces = effects.flatMap(piecesOf);
   const survivals = pieces.length <= exhaustUpTo ? subsets(effects, pieces) : selected(effects);
-  for (const { name, survives } of survivals) yield { name, disk: disk.crash({ kind: "power", adversary, survives }) };
+  for (const { name, survives } of [...survivals, ...cut(effects)]) yield { name, disk: disk.crash({ kind: "power", adversary, survives }) };
   if (pieces.length > exhaustUpTo) yield* sampled(disk, options, adversary);
 }
 
@@ -51,24 +52,27 @@ interface Named {
 
 /** One bit of a state. */
 interface Piece {
-  readonly effect: PendingEffect;
+  readonly id: number;
   /** Of a write: which of its sectors, or that the file is longer. */
   readonly part: number | "growth";
 }
 
 const SEARCHED_STATES = 1024;
+/** How many sizes a write that was cut is tried with, at most, beside one byte more and one less. */
+const CUT_SIZES = 14;
 const UNWRITTEN = ["zeros", "garbage", "removed"] as const;
 
 function piecesOf(effect: PendingEffect): readonly Piece[] {
-  if (effect.kind !== "write") return [{ effect, part: 0 }];
-  const sectors = Array.from({ length: effect.sectors }, (_, part) => ({ effect, part }));
-  return effect.growthBytes > 0 ? [...sectors, { effect, part: "growth" }] : sectors;
+  const { id } = effect;
+  if (effect.kind !== "write") return [{ id, part: 0 }];
+  const sectors = Array.from({ length: effect.sectors }, (_, part) => ({ id, part }));
+  return effect.growthBytes > 0 ? [...sectors, { id, part: "growth" }] : sectors;
 }
 
 function* subsets(effects: readonly PendingEffect[], pieces: readonly Piece[]): Generator<Named, void, undefined> {
   for (let mask = 0; mask < 2 ** pieces.length; mask += 1) {
-    const has = (effect: PendingEffect, part: Piece["part"]): boolean => {
-      const index = pieces.findIndex((piece) => piece.effect === effect && piece.part === part);
+    const has = ({ id }: PendingEffect, part: Piece["part"]): boolean => {
+      const index = pieces.findIndex((piece) => piece.id === id && piece.part === part);
       return index >= 0 && (mask & (1 << index)) !== 0;
     };
     // Only where a file is longer than its data does it matter what is found there.
@@ -89,10 +93,10 @@ function* selected(effects: readonly PendingEffect[]): Generator<Named, void, un
   yield { name: "nothing", survives: () => false };
   yield { name: "everything", survives: () => true };
   for (const [index, one] of effects.entries()) {
-    const before = new Set(effects.slice(0, index));
-    if (index > 0) yield { name: `first ${index}`, survives: (effect) => before.has(effect) };
-    yield { name: `without ${index + 1}`, survives: (effect) => effect !== one };
-    yield { name: `only ${index + 1}`, survives: (effect) => effect === one };
+    const before = new Set(effects.slice(0, index).map(({ id }) => id));
+    if (index > 0) yield { name: `first ${index}`, survives: ({ id }) => before.has(id) };
+    yield { name: `without ${index + 1}`, survives: ({ id }) => id !== one.id };
+    yield { name: `only ${index + 1}`, survives: ({ id }) => id === one.id };
   }
   yield* torn(effects);
 }
@@ -105,12 +109,25 @@ function* torn(effects: readonly PendingEffect[]): Generator<Named, void, undefi
     const name = `last write to sector ${count}`;
     const sector = (index: number): boolean => index < count;
     const unsized = { sector, growthBytes: 0 };
-    yield { name: `${name}, not longer`, survives: (effect) => (effect === last ? unsized : true) };
+    yield { name: `${name}, not longer`, survives: ({ id }) => (id === last.id ? unsized : true) };
     if (last.growthBytes === 0) continue;
     for (const unwritten of UNWRITTEN) {
       const part = { sector, growthBytes: last.growthBytes, unwritten };
-      yield { name: `${name}, ${unwritten} behind`, survives: (effect) => (effect === last ? part : true) };
+      yield { name: `${name}, ${unwritten} behind`, survives: ({ id }) => (id === last.id ? part : true) };
     }
+  }
+}
+
+/** The last write that made its file longer, whole, in a file that is too short. */
+function* cut(effects: readonly PendingEffect[]): Generator<Named, void, undefined> {
+  const last = effects.findLast((effect) => effect.kind === "write" && effect.growthBytes > 1);
+  if (last?.kind !== "write") return;
+  const step = Math.max(1, Math.ceil(last.growthBytes / CUT_SIZES));
+  const sizes = new Set([1, last.growthBytes - 1]);
+  for (let bytes = step; bytes < last.growthBytes; bytes += step) sizes.add(bytes);
+  for (const growthBytes of sizes) {
+    const part = { sector: () => true, growthBytes };
+    yield { name: `last write ${growthBytes} bytes longer`, survives: ({ id }) => (id === last.id ? part : true) };
   }
 }
 
