@@ -23,14 +23,22 @@ export function afterPowerLoss(from: FileSystem, fates: Fates): FileSystem {
     for (const below of entries?.values() ?? []) reach(below);
   };
   reach(ROOT);
+  const vanished: Image[] = [];
   for (const inode of from.inodes.values()) {
+    if (inode.kind !== "file") continue;
     const reached = inodes.get(inode.id);
-    if (inode.kind !== "file" || reached?.kind !== "file") continue;
+    if (reached?.kind !== "file") {
+      vanished.push(inode.view);
+      continue;
+    }
     reached.base = survivingImage(inode, fates, from);
     reached.view = reached.base;
     reached.unreadable = inode.unreadable === undefined ? undefined : new Set(inode.unreadable);
   }
-  return new FileSystem(from.geometry, { ...counters(from), inodes, entries: [] });
+  const to = new FileSystem(from.geometry, { ...counters(from), inodes, entries: [] });
+  // Their blocks are free, and hold what was written, if it was.
+  for (const image of vanished) to.bury(image);
+  return to;
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Inode } from "./inode.js";
 import { decidedFates, pendingEffects, type PendingEffect, type Survival } from "./pending.js";
 import { SimProcess } from "./process.js";
 import { StatsCounter, type SimStats } from "./stats.js";
+import { systemError } from "./system-error.js";
 import { Trace, type TracedCall } from "./trace.js";
 import type { World } from "./world.js";
 
@@ -200,11 +201,12 @@ export class SimDisk {
   /**
    * Changes bytes of a file behind everybody's back, on the disk and in the cache.
    *
-   * @throws A system error if there is no such file.
+   * @throws ENOENT, EISDIR.
    */
   poke(path: string, offset: number, bytes: Uint8Array): void {
     const inode = this.#fileSystem.find(path, "poke");
-    if (inode.kind === "file") this.#fileSystem.poke(inode, offset, bytes);
+    if (inode.kind === "directory") throw systemError("EISDIR", "poke", path);
+    this.#fileSystem.poke(inode, offset, bytes);
   }
 
   /** The files that a process would find, by path, in no particular order. */

@@ -58,9 +58,7 @@ export class FileSystem {
   find(path: string, operation: string): Inode {
     const { directory, name } = this.#parent(path, operation);
     if (name === "") return directory;
-    const inode = this.#named(directory, name);
-    if (inode === undefined) throw systemError("ENOENT", operation, path);
-    return inode;
+    return this.#existing(directory, name, operation, path);
   }
 
   findDirectory(path: string, operation: string): DirectoryInode {
@@ -71,7 +69,7 @@ export class FileSystem {
 
   has(path: string): boolean {
     const { directory, name } = this.#parent(path, "open");
-    return name === "" || directory.view.has(name);
+    return name === "" || this.#named(directory, name, "open", path) !== undefined;
   }
 
   createFile(path: string, nowMs: number): { readonly inode: FileInode; readonly effect: EntryEffect } {
@@ -111,13 +109,16 @@ export class FileSystem {
     return [this.#change(directory, [[name, undefined]], nowMs)];
   }
 
+  /** The order of checks is Linux's: both directories, the old name, the new name, loops, kinds. */
   rename(from: string, to: string, nowMs: number): readonly EntryEffect[] {
-    const inode = this.find(from, "rename");
     const source = this.#parent(from, "rename");
     const target = this.#parent(to, "rename");
+    if (source.name === "" || target.name === "") throw systemError("EBUSY", "rename", from);
+    const inode = this.#existing(source.directory, source.name, "rename", from);
+    const replaced = this.#named(target.directory, target.name, "rename", to);
     this.#refuseReadOnly("rename", from);
-    if (inode.kind === "directory" && (from === "/" || `${to}/`.startsWith(`${from}/`)) && from !== to) throw systemError("EINVAL", "rename", from);
-    const replaced = target.name === "" ? target.directory : this.#named(target.directory, target.name);
+    if (inode.kind === "directory" && this.#isWithin(target.directory, inode)) throw systemError("EINVAL", "rename", from);
+    if (replaced?.kind === "directory" && this.#isWithin(source.directory, replaced)) throw systemError("ENOTEMPTY", "rename", to);
     if (replaced === inode) return [];
     if (replaced !== undefined) refuseReplacing(inode, replaced, from);
     if (source.directory === target.directory) {
@@ -155,7 +156,7 @@ export class FileSystem {
     this.#refuseReadOnly("truncate", path);
     const before = inode.view;
     const effect: TruncateEffect = { kind: "truncate", id: this.#newEffect(), state: "open", inFlight: true, size, before };
-    if (size < before.size) this.#bury(before);
+    if (size < before.size) this.bury(before);
     inode.effects.push(effect);
     inode.view = resized(before, size);
     inode.modifiedAt = nowMs;
@@ -241,6 +242,11 @@ export class FileSystem {
     if (isGone(inode)) this.#gone(inode);
   }
 
+  /** Remembers the bytes of a file that is gone. */
+  bury(image: Image): void {
+    if (image.chunks.some((chunk) => chunk !== undefined)) this.dead = [...this.dead.slice(1 - MAX_DEAD), image];
+  }
+
   #parent(path: string, operation: string): { readonly directory: DirectoryInode; readonly name: string } {
     if (!path.startsWith("/")) throw systemError("EINVAL", operation, path);
     if (path.length > MAX_PATH) throw systemError("ENAMETOOLONG", operation, path);
@@ -252,7 +258,6 @@ export class FileSystem {
       if (end > at) {
         if (name !== "") inode = this.#step(inode, name, operation, path);
         name = path.slice(at, end);
-        if (name.length > MAX_NAME || Buffer.byteLength(name) > MAX_NAME) throw systemError("ENAMETOOLONG", operation, path);
       }
       at = end + 1;
     }
@@ -262,19 +267,34 @@ export class FileSystem {
 
   #step(directory: Inode | undefined, name: string, operation: string, path: string): Inode {
     if (directory?.kind !== "directory") throw systemError("ENOTDIR", operation, path);
-    const inode = this.#named(directory, name);
+    return this.#existing(directory, name, operation, path);
+  }
+
+  #existing(directory: DirectoryInode, name: string, operation: string, path: string): Inode {
+    const inode = this.#named(directory, name, operation, path);
     if (inode === undefined) throw systemError("ENOENT", operation, path);
     return inode;
   }
 
-  #named(directory: DirectoryInode, name: string): Inode | undefined {
+  #named(directory: DirectoryInode, name: string, operation: string, path: string): Inode | undefined {
+    if (name.length > MAX_NAME / 3 && Buffer.byteLength(name) > MAX_NAME) throw systemError("ENAMETOOLONG", operation, path);
     const id = directory.view.get(name);
     return id === undefined ? undefined : this.inodes.get(id);
   }
 
+  /** Whether a directory is another one, or lies below it. */
+  #isWithin(directory: DirectoryInode, other: DirectoryInode): boolean {
+    if (directory === other) return true;
+    for (const id of other.view.values()) {
+      const below = this.inodes.get(id);
+      if (below?.kind === "directory" && this.#isWithin(directory, below)) return true;
+    }
+    return false;
+  }
+
   #change(directory: DirectoryInode, changes: EntryEffect["changes"], nowMs: number, needs?: number): EntryEffect {
     const effect: EntryEffect = { kind: "entry", id: this.#newEffect(), state: "open", inFlight: true, directory: directory.id, changes, needs };
-    const gone = changes.map(([name]) => this.#named(directory, name));
+    const gone = changes.map(([name]) => this.inodes.get(directory.view.get(name) ?? 0));
     directory.view = changed(directory.view, changes);
     directory.modifiedAt = nowMs;
     for (const [, id] of changes) {
@@ -305,7 +325,7 @@ export class FileSystem {
   /** No process can reach it any more. It may come back while its last name may. */
   #gone(inode: Inode): void {
     this.#hasGone = true;
-    if (inode.kind === "file") this.#bury(inode.view);
+    if (inode.kind === "file") this.bury(inode.view);
     this.#sweep();
   }
 
@@ -335,12 +355,8 @@ export class FileSystem {
     for (let sector = Math.floor(effect.offset / sectorBytes); sector * sectorBytes < effect.end; sector += 1) inode.unreadable?.delete(sector);
   }
 
-  #bury(image: Image): void {
-    if (image.chunks.some((chunk) => chunk !== undefined)) this.dead = [...this.dead.slice(1 - MAX_DEAD), image];
-  }
-
   #refuseTaken(directory: DirectoryInode, name: string, operation: string, path: string): void {
-    if (name === "" || directory.view.has(name)) throw systemError("EEXIST", operation, path);
+    if (name === "" || this.#named(directory, name, operation, path) !== undefined) throw systemError("EEXIST", operation, path);
   }
 
   #refuseReadOnly(operation: string, path: string): void {

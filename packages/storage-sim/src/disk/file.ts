@@ -136,8 +136,8 @@ export class SimFile implements FsFile {
       operation: "unlock",
       path: this.#path,
       begin: () => {
-        const inode = this.#writableFile("unlock", "EBADF");
-        if (inode.lockedBy === this) inode.lockedBy = undefined;
+        this.#refuseClosed("unlock");
+        this.#freeLock();
       },
     });
   }
@@ -158,9 +158,12 @@ export class SimFile implements FsFile {
     if (this.#closed) return;
     this.#closed = true;
     this.#process.closed(this);
-    if (this.#inode.kind !== "file") return;
-    if (this.#inode.lockedBy === this) this.#inode.lockedBy = undefined;
-    this.#world.fileSystem.closed(this.#inode);
+    this.#freeLock();
+    if (this.#inode.kind === "file") this.#world.fileSystem.closed(this.#inode);
+  }
+
+  #freeLock(): void {
+    if (this.#inode.kind === "file" && this.#inode.lockedBy === this) this.#inode.lockedBy = undefined;
   }
 
   #flush(operation: "sync" | "datasync"): Promise<void> {
