@@ -8,6 +8,7 @@ export const layers = {
   bytes: [],
   storage: [],
   "storage-fs": ["storage"],
+  "storage-s3": ["bytes", "storage"],
   "storage-conformance": ["storage"],
   "storage-sim": ["storage"],
   wal: ["bytes", "storage"],

@@ -78,6 +78,7 @@ export function isHoldfastError(error: unknown): error is HoldfastError {
  * - `STORAGE_INVALID_ARGUMENT`: an option out of its stated bounds.
  * - `STORAGE_UNSAFE_PATH`: a symbolic link or something else that is no plain file or directory stands inside the root.
  * - `STORAGE_UNSUPPORTED_FILE_SYSTEM`: the file system cannot keep a promise of the contract (locks, links).
+ * - `STORAGE_UNSUPPORTED_STORE`: the object store cannot keep a promise of the contract (conditional writes, order of lists).
  * - `STORAGE_ACCESS_DENIED`: the operating system or the store refuses access, or the medium is read-only.
  * - `STORAGE_READ_FAILED`: reading failed below the contract. Says nothing about the data.
  * - `STORAGE_WRITE_FAILED`: writing failed below the contract; see `outcome`.
@@ -95,6 +96,7 @@ export type StorageErrorCode =
   | "STORAGE_INVALID_ARGUMENT"
   | "STORAGE_UNSAFE_PATH"
   | "STORAGE_UNSUPPORTED_FILE_SYSTEM"
+  | "STORAGE_UNSUPPORTED_STORE"
   | "STORAGE_ACCESS_DENIED"
   | "STORAGE_READ_FAILED"
   | "STORAGE_WRITE_FAILED"

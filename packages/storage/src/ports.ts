@@ -147,7 +147,7 @@ export interface HttpResponse {
    * early lets go of the connection.
    */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Lets go of a body that will not be read, or not further. Idempotent; after the last piece it does nothing. */
+  /** Lets go of a body that will not be read, or not further: a piece that is waited for rejects. Idempotent; after the last one it does nothing. */
   discard(): void;
 }
 

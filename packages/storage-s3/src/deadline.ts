@@ -1,0 +1,51 @@
+import type { Clock } from "@holdfast/storage/ports";
+
+/** The time a call has, together with the signal of its caller. */
+export interface Deadline {
+  /** Aborts when the caller aborts or the time is over. */
+  readonly signal: AbortSignal;
+  readonly isOver: boolean;
+  /** Lets go of the timer and of the caller's signal. */
+  end(): void;
+}
+
+export function startDeadline(clock: Clock, timeoutMs: number, caller: AbortSignal | undefined): Deadline {
+  const controller = new AbortController();
+  const state = { isOver: false };
+  const cancel = clock.setTimer(() => {
+    state.isOver = true;
+    controller.abort(new Error(`not done within ${timeoutMs} ms`));
+  }, timeoutMs);
+  const onAbort = (): void => {
+    controller.abort(caller?.reason);
+  };
+  if (caller?.aborted === true) onAbort();
+  caller?.addEventListener("abort", onAbort, { once: true });
+  return {
+    signal: controller.signal,
+    get isOver() {
+      return state.isOver;
+    },
+    end() {
+      cancel();
+      caller?.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+/** Resolves after `delayMs`. @throws `signal.reason`. */
+export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      cancel();
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- The contract: an aborted call rejects with its reason.
+      reject(signal.reason);
+    };
+    const cancel = clock.setTimer(() => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    }, delayMs);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
