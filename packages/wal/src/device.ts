@@ -53,11 +53,9 @@ export interface LogWriter extends CommitSource {
   readonly segment: number;
   readonly rotations: number;
   readonly markers: number;
+  readonly packs: number;
   readonly writtenBytes: number;
-  /**
-   * Writes one commit. Resolves when it is durable or, in relaxed mode, written. Rejects with outcome `not_applied` if nothing
-   * was harmed and the next commit may try again; any other rejection is final for this writer.
-   */
+  /** Writes one commit. Resolves when it is durable or, in relaxed mode, written. */
   commit(commit: CommitBuffer): Promise<void>;
   /** Makes every commit so far durable. */
   sync(): Promise<void>;
@@ -65,6 +63,11 @@ export interface LogWriter extends CommitSource {
   mark(): Promise<void>;
   /** Makes `seq` the first sequence number that is kept. Syncs first. Removing what is below goes on behind it. */
   trim(seq: number): Promise<void>;
+  /**
+   * Whether nothing more may be written after this rejection of one of the methods above. Else nothing was harmed, and the next
+   * call may try again; a commit was then certainly not applied.
+   */
+  isFinal(error: unknown): boolean;
   /** Closes; `clean` after everything was committed and nothing failed. */
   close(clean: boolean): Promise<void>;
 }

@@ -20,7 +20,7 @@ export interface LogCommitEvent {
   readonly payloadBytes: number;
   /** From the start of the write to its answer. */
   readonly latencyMs: number;
-  /** Number of the segment. */
+  /** Number of the segment. On object storage the position. */
   readonly segment: number;
 }
 
@@ -31,6 +31,13 @@ export interface LogSegmentEvent {
   readonly segment: number;
 }
 
+/** Published on `holdfast:wal:pack` when objects of these positions were merged into one. */
+export interface LogPackEvent {
+  readonly prefix: string;
+  readonly firstPosition: number;
+  readonly lastPosition: number;
+}
+
 /** Published on `holdfast:wal:problem` when something failed that harms no promise and is tried again later. */
 export interface LogProblemEvent {
   readonly prefix: string;
@@ -38,7 +45,7 @@ export interface LogProblemEvent {
   readonly error: unknown;
 }
 
-/** Published on `holdfast:wal:poisoned`. */
+/** Published on `holdfast:wal:poisoned` when nothing more is written by a handle: a write failed, or another writer has taken over. */
 export interface LogPoisonedEvent {
   readonly prefix: string;
   readonly error: WalError;
@@ -52,6 +59,7 @@ export interface LogClosedEvent {
 const opened = channel("holdfast:wal:opened");
 const committed = channel("holdfast:wal:commit");
 const segments = channel("holdfast:wal:segment");
+const packs = channel("holdfast:wal:pack");
 const problems = channel("holdfast:wal:problem");
 const poisoned = channel("holdfast:wal:poisoned");
 const closed = channel("holdfast:wal:closed");
@@ -77,6 +85,12 @@ export function announceSegment(prefix: string, action: LogSegmentEvent["action"
   if (!segments.hasSubscribers) return;
   const event: LogSegmentEvent = { prefix, action, segment };
   segments.publish(event);
+}
+
+export function announcePack(prefix: string, firstPosition: number, lastPosition: number): void {
+  if (!packs.hasSubscribers) return;
+  const event: LogPackEvent = { prefix, firstPosition, lastPosition };
+  packs.publish(event);
 }
 
 export function announceProblem(prefix: string, what: string, error: unknown): void {

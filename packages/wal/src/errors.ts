@@ -13,6 +13,7 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `WAL_CONFLICT`: `expectedSeq` was not the next sequence number; `not_applied`.
  * - `WAL_FULL`: sequence or segment numbers have reached 2^53 − 1; `not_applied`.
  * - `WAL_POISONED`: an earlier write failed. Close, open again, and compare `nextSeq` with the error's `lastSeq`.
+ * - `WAL_FENCED`: on object storage another writer has taken the log over. Final for this handle; what it acknowledged is kept.
  * - `WAL_CLOSED`: the log or reader is closed; `not_applied`.
  * - `WAL_CODEC_FAILED`: the codec refused a value (`append`: `not_applied`) or a stored record (`read`: `seq` says which).
  * - `WAL_INVALID_ARGUMENT`: an option or argument out of its stated bounds.
@@ -28,6 +29,7 @@ export type WalErrorCode =
   | "WAL_CONFLICT"
   | "WAL_FULL"
   | "WAL_POISONED"
+  | "WAL_FENCED"
   | "WAL_CLOSED"
   | "WAL_CODEC_FAILED"
   | "WAL_INVALID_ARGUMENT";
@@ -40,6 +42,8 @@ export interface WalErrorDetails extends ErrorDetails {
   readonly lastSeq?: number | undefined;
   /** `WAL_CODEC_FAILED`: the record. `WAL_CONFLICT`: the sequence number that would have been next. */
   readonly seq?: number | undefined;
+  /** On object storage: the position in the log that the error is about. */
+  readonly position?: number | undefined;
 }
 
 /** An error of the write-ahead log. Errors of the storage underneath arrive as `cause`, or as `StorageError` where nothing is to be added. */
@@ -48,11 +52,13 @@ export class WalError extends HoldfastError {
   readonly firstSeq: number | undefined;
   readonly lastSeq: number | undefined;
   readonly seq: number | undefined;
+  readonly position: number | undefined;
 
   constructor(code: WalErrorCode, message: string, details: WalErrorDetails) {
     super(code, message, details);
     this.firstSeq = details.firstSeq;
     this.lastSeq = details.lastSeq;
     this.seq = details.seq;
+    this.position = details.position;
   }
 }

@@ -252,4 +252,5 @@ const NOTHING_FOUND: LogRecovery = {
   scannedSegments: 0,
   scannedBytes: 0,
   readOnlyUntilTrimmed: false,
+  takeover: undefined,
 };

@@ -1,4 +1,4 @@
-import { hasCode, StorageError, type StorageLock } from "@holdfast/storage";
+import { hasCode, isHoldfastError, StorageError, type StorageLock } from "@holdfast/storage";
 import type { ActiveSegment } from "./active-segment.js";
 import type { CommitBuffer } from "./commit-buffer.js";
 import type { CommitCursor, CommitRange, LogWriter } from "./device.js";
@@ -42,6 +42,7 @@ export async function openFileWriter(options: FileWriterOptions): Promise<LogWri
 class FileWriter implements LogWriter {
   readonly headroomBytes = FRAME_HEADER_BYTES;
   readonly nextSeq: number;
+  readonly packs = 0;
   rotations = 0;
   markers = 0;
   writtenBytes = 0;
@@ -161,6 +162,11 @@ class FileWriter implements LogWriter {
     this.#floor = floor;
     this.#chain.dropBelow(this.#floor.number);
     this.#inBackground("remove trimmed segments", () => this.#tidy());
+  }
+
+  isFinal(error: unknown): boolean {
+    // A poisoned file has written nothing, and never will: preparing space in it failed.
+    return !isHoldfastError(error) || error.outcome === "unknown" || error.code === "STORAGE_POISONED";
   }
 
   commits(range: CommitRange): CommitCursor {

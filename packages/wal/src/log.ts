@@ -1,4 +1,4 @@
-import { isHoldfastError, storagePrefix, systemClock, systemRandom } from "@holdfast/storage";
+import { hasCode, isHoldfastError, storagePrefix, systemClock, systemRandom } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
 import { bytesCodec } from "./codec.js";
 import type { CommitBuffer } from "./commit-buffer.js";
@@ -11,17 +11,20 @@ import { openFileWriter } from "./file-writer.js";
 import { followRecords } from "./follow.js";
 import { MAX_RECORDS_PER_COMMIT } from "./format/segment.js";
 import { IdleTimer } from "./idle-timer.js";
+import { openObjectWriter } from "./object-writer.js";
 import { checkLogOptions, checkSeq } from "./options.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
 import type { AppendOptions, Codec, FollowOptions, Log, LogBatch, LogOptions, LogRecord, LogRecovery, LogStats, ReadRange } from "./types.js";
 import { RangeWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
 
 /**
- * Opens a log for writing: takes its lock, recovers what an interrupted writer left, and answers the open log.
+ * Opens a log for writing, and answers the open log. Where storage can append: takes its lock, and recovers what an interrupted
+ * writer left. On object storage: takes the log over from whoever writes to it, whose next commit is refused with WAL_FENCED.
  *
  * @param options - See {@link LogOptions}.
- * @throws STORAGE_LOCKED if another writer holds the log; WAL_CORRUPT, WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION,
- * WAL_NOT_A_LOG, with nothing changed; WAL_READ_FAILED if the storage could not be read; WAL_INVALID_ARGUMENT.
+ * @throws STORAGE_LOCKED if another writer holds the lock; WAL_FENCED if others take over again and again; WAL_CORRUPT,
+ * WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION, WAL_NOT_A_LOG, with nothing changed; WAL_READ_FAILED if the storage could not be
+ * read; WAL_INVALID_ARGUMENT.
  */
 export function openLog(options: LogOptions & { readonly codec?: undefined }): Promise<Log>;
 export function openLog<T>(options: LogOptions<T> & { readonly codec: Codec<T> }): Promise<Log<T>>;
@@ -29,22 +32,14 @@ export async function openLog<T>(options: LogOptions<T>): Promise<Log<T> | Log> 
   const settings = checkLogOptions(options);
   const clock = options.clock ?? systemClock;
   options.signal?.throwIfAborted();
-  const { appendable } = options.storage;
-  if (appendable === undefined) {
-    throw new WalError("WAL_INVALID_ARGUMENT", `this version needs a storage that can append; "${options.storage.name}" cannot`, { operation: "openLog" });
-  }
   const prefix = storagePrefix(options.prefix);
-  const writer = await openFileWriter({
-    storage: options.storage,
-    appendable,
-    prefix,
-    settings,
-    clock,
-    random: options.random ?? systemRandom,
-    signal: options.signal,
-  });
+  const { storage, random = systemRandom, signal } = options;
+  const { appendable } = storage;
+  const device = { storage, prefix, settings, clock, random, signal };
+  const writer = await (appendable === undefined ? openObjectWriter(device) : openFileWriter({ ...device, appendable }));
   announceOpened({ prefix, recovery: writer.recovery, firstSeq: writer.firstSeq, nextSeq: writer.nextSeq });
-  const limits = { ...settings, prefix, clock };
+  // In an object store what is written is durable: there is nothing to relax.
+  const limits = { ...settings, prefix, clock, syncEveryMs: appendable === undefined ? undefined : settings.syncEveryMs };
   return options.codec === undefined ? new DurableLog(writer, bytesCodec, limits) : new DurableLog(writer, options.codec, limits);
 }
 
@@ -207,6 +202,7 @@ class DurableLog<T> implements Log<T> {
       segment: this.#writer.segment,
       rotations: this.#writer.rotations,
       markers: this.#writer.markers,
+      packs: this.#writer.packs,
     };
   }
 
@@ -285,7 +281,7 @@ class DurableLog<T> implements Log<T> {
   }
 
   #commitFailed(commit: CommitBuffer, error: unknown): void {
-    if (isHarmless(error)) {
+    if (!this.#writer.isFinal(error)) {
       this.#queue.rollBack(commit, error);
       this.#pump();
     } else {
@@ -300,7 +296,7 @@ class DurableLog<T> implements Log<T> {
     try {
       await this.#writer.sync();
     } catch (error) {
-      if (isHarmless(error)) for (const waiter of waiters) waiter.settle(error);
+      if (!this.#writer.isFinal(error)) for (const waiter of waiters) waiter.settle(error);
       else this.#poison(error, "sync", this.#writtenSeq, waiters);
       throw this.#failure ?? error;
     }
@@ -326,7 +322,7 @@ class DurableLog<T> implements Log<T> {
       },
       (error: unknown) => {
         this.#busy = false;
-        if (this.#failure === undefined && !isHarmless(error)) this.#poison(error, "write", this.#writtenSeq, this.#unsynced);
+        if (this.#failure === undefined && this.#writer.isFinal(error)) this.#poison(error, "write", this.#writtenSeq, this.#unsynced);
         control.reject(this.#failure ?? error);
         this.#pump();
       },
@@ -335,14 +331,18 @@ class DurableLog<T> implements Log<T> {
 
   /**
    * After a failed write what is on the disk is not known, and nothing more is written by this handle. Everything above the
-   * last sequence number known to be durable may be lost or kept; what had not been started is not there.
+   * last sequence number known to be durable may be lost or kept; what had not been started is not there. A writer that was
+   * fenced knows more: what it was refused is not there, unless an answer was lost before.
    */
   #poison(cause: unknown, operation: string, lastSeq: number, unknown: readonly CommitWaiter[]): void {
     const at = isHoldfastError(cause) ? { key: cause.key, offset: cause.offset, backend: cause.backend } : {};
-    const message = `a write of the log failed; close it, open it again, and compare nextSeq with ${lastSeq}`;
-    const failure = new WalError("WAL_POISONED", message, { operation, ...at, outcome: "unknown", firstSeq: this.#durableSeq + 1, lastSeq, cause });
+    const isFenced = hasCode(cause, "WAL_FENCED");
+    const code = isFenced ? "WAL_FENCED" : "WAL_POISONED";
+    const message = isFenced ? cause.message : `a write of the log failed; close it, open it again, and compare nextSeq with ${lastSeq}`;
+    const outcome = (isFenced ? cause.outcome : undefined) ?? "unknown";
+    const failure = new WalError(code, message, { operation, ...at, outcome, firstSeq: this.#durableSeq + 1, lastSeq, cause });
     this.#failure = failure;
-    const behind = new WalError("WAL_POISONED", "a write before this one failed", { operation: "append", outcome: "not_applied", cause });
+    const behind = new WalError(code, "a write before this one failed", { operation: "append", outcome: "not_applied", cause });
     this.#stopTimers();
     this.#unsynced = [];
     for (const waiter of unknown) waiter.settle(failure);
@@ -428,9 +428,9 @@ class DurableLog<T> implements Log<T> {
     if (this.#closing !== undefined) return new WalError("WAL_CLOSED", "the log is closed", { operation, outcome: "not_applied" });
     const failure = this.#failure;
     if (failure !== undefined) {
-      const { firstSeq, lastSeq } = failure;
+      const { code, firstSeq, lastSeq } = failure;
       const message = "an earlier write of the log failed; close it and open it again";
-      return new WalError("WAL_POISONED", message, { operation, outcome: "not_applied", firstSeq, lastSeq, cause: failure });
+      return new WalError(code, message, { operation, outcome: "not_applied", firstSeq, lastSeq, cause: failure });
     }
     return undefined;
   }
@@ -457,10 +457,4 @@ class DurableLog<T> implements Log<T> {
     const message = `the codec "${this.#codec.name}" refused the value that would have been record ${seq}`;
     return new WalError("WAL_CODEC_FAILED", message, { operation: "append", outcome: "not_applied", seq, cause });
   }
-}
-
-/** Nothing was written and nothing is broken: the next call may try again. So it is with what failed at reading. */
-function isHarmless(error: unknown): boolean {
-  // A poisoned file has written nothing either, and never will: preparing space in it failed.
-  return isHoldfastError(error) && error.outcome !== "unknown" && error.code !== "STORAGE_POISONED";
 }

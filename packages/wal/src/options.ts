@@ -1,4 +1,6 @@
 import { WalError } from "./errors.js";
+import { MAX_PACK_OBJECTS } from "./format/object.js";
+import type { MergeOptions } from "./object-merge.js";
 import type { LogOptions, ReadRange } from "./types.js";
 
 /** The numbers of {@link LogOptions}, defaults filled in and bounds checked. */
@@ -12,17 +14,15 @@ export interface LogSettings {
   readonly prepareAhead: boolean;
   /** `undefined`: synced. */
   readonly syncEveryMs: number | undefined;
+  readonly lingerMs: number;
+  readonly packObjects: number;
+  readonly commitTimeoutMs: number;
 }
 
 /** @throws WAL_INVALID_ARGUMENT for an option out of its bounds. */
 export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
-  const within = (name: string, value: number | undefined, fallback: number, min: number, max: number): number => {
-    const chosen = value ?? fallback;
-    if (!Number.isSafeInteger(chosen) || chosen < min || chosen > max) {
-      throw invalid("openLog", `${name} is ${String(chosen)}; it must be a whole number from ${min} to ${max}`);
-    }
-    return chosen;
-  };
+  const within = (name: string, value: number | undefined, fallback: number, min: number, max: number): number =>
+    wholeNumber("openLog", name, value ?? fallback, min, max);
   const { durability = "synced", commitAlignBytes = 8 } = options;
   // Callers in plain JavaScript are told what the type would have told them.
   if (![8, 4096].includes(commitAlignBytes)) throw invalid("openLog", "commitAlignBytes must be 8 or 4096");
@@ -36,7 +36,16 @@ export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
     startSeq: within("startSeq", options.startSeq, 1, 1, Number.MAX_SAFE_INTEGER),
     prepareAhead: options.prepareAhead ?? true,
     syncEveryMs: durability === "synced" ? undefined : within("durability.syncEveryMs", durability.syncEveryMs, 1000, 1, 60_000),
+    lingerMs: within("lingerMs", options.lingerMs, 0, 0, 10_000),
+    packObjects: within("packObjects", options.packObjects, PACK_OBJECTS, 2, MAX_PACK_OBJECTS),
+    commitTimeoutMs: within("commitTimeoutMs", options.commitTimeoutMs, 60_000, 0, 3_600_000),
   };
+}
+
+/** How many objects `mergeLog` puts into a pack. @throws WAL_INVALID_ARGUMENT. */
+export function checkMergeOptions({ storage, packObjects = PACK_OBJECTS }: MergeOptions): number {
+  if (storage.appendable !== undefined) throw invalid("mergeLog", "a log in files has no objects to merge; this is for storage that cannot append");
+  return wholeNumber("mergeLog", "packObjects", packObjects, 2, MAX_PACK_OBJECTS);
 }
 
 /** The error of a range that is none, to be thrown when the loop begins. */
@@ -58,6 +67,12 @@ export function checkSeq(operation: string, name: string, seq: number): WalError
 }
 
 const MIB = 1024 * 1024;
+const PACK_OBJECTS = 256;
+
+function wholeNumber(operation: string, name: string, value: number, min: number, max: number): number {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+  throw invalid(operation, `${name} is ${String(value)}; it must be a whole number from ${min} to ${max}`);
+}
 
 function invalid(operation: string, message: string): WalError {
   return new WalError("WAL_INVALID_ARGUMENT", message, { operation, outcome: "not_applied" });

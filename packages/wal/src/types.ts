@@ -44,6 +44,15 @@ export interface LogOptions<T = Uint8Array> {
   readonly startSeq?: number | undefined;
   /** Prepare zeroed space ahead of small commits, where the file system gains by it. Default true. */
   readonly prepareAhead?: boolean | undefined;
+  /** Milliseconds that a commit waits for more appends after its first one, unless it is full: 0 to 10,000. Default 0. */
+  readonly lingerMs?: number | undefined;
+  /** On object storage: objects that are merged into one, 2 to 4,096. Default 256; less where a log is opened often. */
+  readonly packObjects?: number | undefined;
+  /**
+   * On object storage: milliseconds for which a commit is tried again while the storage does not say what became of it, 0 to
+   * 3,600,000. Then the log is poisoned. Default 60,000.
+   */
+  readonly commitTimeoutMs?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: RandomSource | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -54,7 +63,7 @@ export interface LogReaderOptions<T = Uint8Array> {
   readonly storage: StorageBackend;
   readonly prefix: string;
   readonly codec?: Codec<T> | undefined;
-  /** Milliseconds between looks at the storage while `follow` waits: 1 to 60,000. Default 20. */
+  /** Milliseconds between looks at the storage while `follow` waits: 1 to 60,000. Default 20, on object storage, where looks cost, 1,000. */
   readonly pollMs?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -113,7 +122,7 @@ export interface LogRecovery {
   readonly copiedRecords: number;
   /** Keys of files that belonged to interrupted openings and carried nothing. */
   readonly voidSegments: readonly string[];
-  /** Whether the last writer closed the log. True for a new log. */
+  /** Whether the last writer closed the log. True for a new log, and on object storage, where an interrupted writer leaves nothing half done. */
   readonly closedCleanly: boolean;
   /** Segments whose frames were read. */
   readonly scannedSegments: number;
@@ -121,6 +130,20 @@ export interface LogRecovery {
   readonly scannedBytes: number;
   /** No room for the interrupted commits: readable and trimmable, appends reject STORAGE_FULL until something is trimmed. */
   readonly readOnlyUntilTrimmed: boolean;
+  /** On object storage: how this handle became the writer. `undefined` in files. */
+  readonly takeover: LogTakeover | undefined;
+}
+
+/** How a log on object storage was taken over. */
+export interface LogTakeover {
+  /** Position of this writer's claim. Of two writers the one with the higher term fences the other. */
+  readonly term: number;
+  /** Term of the writer before; `undefined` in a new log. */
+  readonly previousTerm: number | undefined;
+  /** How often it was tried: more than once if others wrote or opened meanwhile. */
+  readonly attempts: number;
+  /** Objects that were found behind the last pack. */
+  readonly unpackedObjects: number;
 }
 
 /** Counters since the log was opened. */
@@ -140,10 +163,12 @@ export interface LogStats {
   readonly commitLatencyMs: { readonly last: number; readonly mean: number; readonly max: number };
   /** Of the commits: records. */
   readonly commitRecords: { readonly last: number; readonly mean: number; readonly max: number };
-  /** Number of the segment that is written to, 0 before the first append. */
+  /** Number of the segment that is written to, 0 before the first append. On object storage: position of the newest object. */
   readonly segment: number;
   readonly rotations: number;
   readonly markers: number;
+  /** On object storage: packs made of this writer's objects. */
+  readonly packs: number;
 }
 
 /** What a log and a reader have in common. */
@@ -169,7 +194,10 @@ export interface Log<T = Uint8Array> extends LogSource<T>, AsyncDisposable {
   append(value: T, options?: AppendOptions): Promise<number>;
   /** Appends records as one unit: after a crash all are there or none. At least one. */
   appendBatch(values: readonly T[], options?: AppendOptions): Promise<{ readonly first: number; readonly last: number }>;
-  /** Forgets what is below `seq` (at most `durableSeq + 1`). Resolves when the new `firstSeq` is durable. */
+  /**
+   * Forgets what is below `seq` (at most `durableSeq + 1`). Resolves when the new `firstSeq` is durable. On object storage whole
+   * commits are forgotten, and never the newest object: `firstSeq` may then be less than `seq`.
+   */
   trim(seq: number): Promise<void>;
   /** Resolves when everything appended so far has survived power loss. */
   sync(): Promise<void>;
