@@ -17,8 +17,10 @@ export interface CountingModel extends Model {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** One search. */
+/** One search. Its name is unique in its model. */
 export interface Check {
+  /** Name of the model that is searched. */
+  readonly model: string;
   readonly kind: CheckKind;
   /** Name of the configuration, or of the rule that is taken away. */
   readonly name: string;

@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { isFailure, runCheck } from "./check.js";
 import type { Check, CheckKind, CheckResult } from "./check.js";
 import { fileLogChecks } from "./file-log/checks.js";
+import { objectLogChecks } from "./object-log/checks.js";
 import { count, jsonReport, markdownReport, terminalReport, traceReport } from "./report.js";
 
 interface Options {
+  readonly model?: string;
   readonly only?: RegExp;
   readonly limit?: number;
   readonly json?: string;
@@ -25,12 +27,13 @@ const COMMANDS: readonly { readonly name: string; readonly description: string; 
   { name: "large", description: "configurations that are not searched to the end", kinds: ["large"] },
 ];
 
-const checks: readonly Check[] = fileLogChecks;
+const checks: readonly Check[] = [...fileLogChecks, ...objectLogChecks];
 
 const program: Command = new Command("model-check")
-  .description("Searches every history of the log protocol within stated bounds, and shows that each rule is needed.")
+  .description("Searches every history of the log protocols within stated bounds, and shows that each rule is needed.")
+  .addOption(new Option("--model <name>", "only this model").choices([...new Set(checks.map(({ model }) => model))]))
   .option("--only <regex>", "only configurations and rules whose name matches", parseRegExp)
-  .option("--limit <states>", "stop each search at so many states (about 275 bytes of memory each)", parseLimit)
+  .option("--limit <states>", "stop each search at so many states (about 275 bytes of memory each, 120 of the object log)", parseLimit)
   .option("--json <file>", "write the results to a file as well")
   .option("--quick", `only what takes at most ${count(QUICK_STATES)} states`)
   .option("--markdown", "print the tables as Markdown")
@@ -51,7 +54,8 @@ program.parse();
 
 function run(kinds: readonly CheckKind[]): void {
   const options = program.opts<Options>();
-  const chosen = checks.filter(({ kind, name, recorded }) => {
+  const chosen = checks.filter(({ model, kind, name, recorded }) => {
+    if (options.model !== undefined && options.model !== model) return false;
     if (!kinds.includes(kind) || options.only?.test(name) === false) return false;
     return options.quick !== true || (recorded !== undefined && recorded.states <= QUICK_STATES);
   });
@@ -63,12 +67,14 @@ function run(kinds: readonly CheckKind[]): void {
 }
 
 function trace(name: string): void {
-  const check = checks.find((candidate) => candidate.name === name);
-  if (check === undefined) {
-    const names = checks.map((candidate) => `  ${candidate.name}`).join("\n");
+  const { model, limit } = program.opts<Options>();
+  const ofModel = checks.filter((check) => model === undefined || check.model === model);
+  const named = ofModel.filter((check) => check.name === name);
+  if (named.length === 0) {
+    const names = ofModel.map((check) => `  ${check.name}`).join("\n");
     program.error(`Nothing has this name. There are:\n${names}`);
   }
-  console.log(traceReport(runWithProgress(check, program.opts<Options>().limit)));
+  console.log(named.map((check) => traceReport(runWithProgress(check, limit))).join("\n\n"));
 }
 
 /** One line on a terminal that is written over; nothing where the output goes to a file. */

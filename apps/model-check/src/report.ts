@@ -7,7 +7,7 @@ export function terminalReport(results: readonly CheckResult[]): string {
   const tables = sectionsOf(results, { seconds: true }).map(({ title, rows, heads }) => {
     const table = new Table({
       head: [...heads],
-      colAligns: heads.map((head) => (NUMBER_HEADS.has(head) ? "right" : "left")),
+      colAligns: heads.map((head) => (TEXT_HEADS.has(head) ? "left" : "right")),
       style: { head: [], border: [], compact: true },
     });
     table.push(...rows.map((row) => [...row]));
@@ -19,7 +19,7 @@ export function terminalReport(results: readonly CheckResult[]): string {
 /** The same as Markdown, for README.md: without times, so that it is equal on every machine. */
 export function markdownReport(results: readonly CheckResult[]): string {
   const tables = sectionsOf(results, { seconds: false }).map(({ title, heads, rows }) => {
-    const rule = heads.map((head) => (NUMBER_HEADS.has(head) ? "--:" : "---"));
+    const rule = heads.map((head) => (TEXT_HEADS.has(head) ? "---" : "--:"));
     const lines = [heads, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`);
     return `**${title}**\n\n${lines.join("\n")}`;
   });
@@ -29,6 +29,7 @@ export function markdownReport(results: readonly CheckResult[]): string {
 /** Plain data, without the models. */
 export function jsonReport(results: readonly CheckResult[]): unknown {
   return results.map(({ check, outcome, states, steps, seconds, violation, counts, differsFromRecorded }) => ({
+    model: check.model,
     kind: check.kind,
     name: check.name,
     about: check.about,
@@ -46,7 +47,7 @@ export function jsonReport(results: readonly CheckResult[]): unknown {
 
 /** One search with its shortest counterexample, if it has one. */
 export function traceReport({ check, outcome, states, violation }: CheckResult): string {
-  const title = `${check.name}: ${outcome}, ${count(states)} states\n${check.about}`;
+  const title = `${check.model}, ${check.name}: ${outcome}, ${count(states)} states\n${check.about}`;
   if (violation === undefined) return `${title}\nNo promise is broken.`;
   return `${title}\n${violation.message}\n${numbered(violation.trace)}`;
 }
@@ -61,7 +62,8 @@ interface Section {
   readonly rows: readonly (readonly string[])[];
 }
 
-const NUMBER_HEADS: ReadonlySet<string> = new Set(["states", "steps", "s", "appends", "crashes", "failures", "trims", "damage", "frames"]);
+/** All other columns hold numbers. */
+const TEXT_HEADS: ReadonlySet<string> = new Set(["rule broken", "configuration", "result"]);
 
 const TITLES: Readonly<Record<CheckKind, string>> = {
   safe: "Every promise holds",
@@ -72,15 +74,15 @@ const TITLES: Readonly<Record<CheckKind, string>> = {
 
 function sectionsOf(results: readonly CheckResult[], shown: { readonly seconds: boolean }): Section[] {
   const kinds: readonly CheckKind[] = ["safe", "large", "control", "redundant"];
-  return kinds.flatMap((kind) => {
-    const ofKind = results.filter(({ check }) => check.kind === kind);
+  return modelsOf(results).flatMap((model) => kinds.flatMap((kind) => {
+    const ofKind = results.filter(({ check }) => check.model === model && check.kind === kind);
     const [first] = ofKind;
     if (first === undefined) return [];
     const isRule = kind === "control" || kind === "redundant";
     const boundHeads = isRule ? [] : Object.keys(first.check.bounds);
     return [
       {
-        title: TITLES[kind],
+        title: `${TITLES[kind]} (${model})`,
         heads: [isRule ? "rule broken" : "configuration", ...boundHeads, "states", "steps", ...(shown.seconds ? ["s"] : []), "result"],
         rows: ofKind.map((result) => [
           result.check.name,
@@ -92,7 +94,12 @@ function sectionsOf(results: readonly CheckResult[], shown: { readonly seconds: 
         ]),
       },
     ];
-  });
+  }));
+}
+
+/** The models that were searched, in the order of their first results. */
+function modelsOf(results: readonly CheckResult[]): string[] {
+  return [...new Set(results.map(({ check }) => check.model))];
 }
 
 function describeOutcome({ outcome, violation, differsFromRecorded }: CheckResult): string {
@@ -102,7 +109,7 @@ function describeOutcome({ outcome, violation, differsFromRecorded }: CheckResul
 
 function describeFailure(result: CheckResult): string {
   const { check, violation, differsFromRecorded } = result;
-  const lines = [`${check.name}: ${result.outcome}`];
+  const lines = [`${check.model}, ${check.name}: ${result.outcome}`];
   if (differsFromRecorded && check.recorded !== undefined) {
     lines.push(`   recorded are ${count(check.recorded.states)} states and ${count(check.recorded.steps)} steps: the model has changed`);
   }
@@ -111,9 +118,15 @@ function describeFailure(result: CheckResult): string {
 }
 
 function summary(results: readonly CheckResult[]): string {
+  const failed = results.filter(isFailure).map(({ check }) => `${check.model}, ${check.name}`);
+  const verdict = failed.length === 0 ? "No failure." : `FAILED: ${failed.join("; ")}.`;
+  const models = modelsOf(results).map((model) => `${model}:\n${summaryOfModel(results.filter(({ check }) => check.model === model))}`);
+  return [...models, verdict].join("\n\n");
+}
+
+function summaryOfModel(results: readonly CheckResult[]): string {
   const complete = results.filter(({ outcome }) => outcome === "safe");
   const found = results.filter(({ outcome }) => outcome === "found");
-  const failed = results.filter(isFailure);
   const of = (kind: CheckKind): number => results.filter(({ check }) => check.kind === kind).length;
   const parts: string[] = [];
   if (of("safe") + of("large") > 0) {
@@ -122,7 +135,6 @@ function summary(results: readonly CheckResult[]): string {
     parts.push(`Steps in all of them: ${describeCounts(results)}.`);
   }
   if (of("control") > 0) parts.push(`${found.length} of ${of("control")} negative controls found.`);
-  parts.push(failed.length === 0 ? "No failure." : `FAILED: ${failed.map(({ check }) => check.name).join("; ")}.`);
   return parts.join("\n");
 }
 

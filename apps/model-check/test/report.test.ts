@@ -6,6 +6,7 @@ import { markdownReport, terminalReport, traceReport } from "../src/report.js";
 /** Counts up to `end`; three is not allowed. */
 function counting(kind: CheckKind, end: number, recorded?: { states: number; steps: number }): Check {
   return {
+    model: "counter",
     kind,
     name: `up to ${end}`,
     about: "Counts.",
@@ -61,16 +62,24 @@ describe("outcomes", () => {
 describe("reports", () => {
   it("show the history of a broken promise", () => {
     expect(traceReport(runCheck(counting("control", 5)))).toBe(
-      "up to 5: found, 4 states\nCounts.\nthree\n     1. to 1\n     2. to 2\n     3. to 3",
+      "counter, up to 5: found, 4 states\nCounts.\nthree\n     1. to 1\n     2. to 2\n     3. to 3",
     );
   });
 
   it("name what failed", () => {
     const report = terminalReport([runCheck(counting("safe", 2)), runCheck(counting("safe", 4, { states: 5, steps: 4 }))]);
-    expect(report).toContain("up to 4: violated");
+    expect(report).toContain("counter, up to 4: violated");
     expect(report).toContain("recorded are 5 states and 4 steps");
-    expect(report).toContain("FAILED: up to 4.");
+    expect(report).toContain("FAILED: counter, up to 4.");
     expect(report).toContain("1 of 2 configurations");
+  });
+
+  it("keep models apart", () => {
+    const other = { ...counting("safe", 1), model: "other" };
+    const lines = markdownReport([runCheck(counting("safe", 2)), runCheck(other)]).split("\n");
+    expect(lines.filter((line) => line.startsWith("**"))).toEqual(["**Every promise holds (counter)**", "**Every promise holds (other)**"]);
+    expect(lines).toContain("other:");
+    expect(lines.filter((line) => line.startsWith("Steps in all of them"))).toEqual(["Steps in all of them: tick 2.", "Steps in all of them: tick 1."]);
   });
 
   it("are tables in Markdown", () => {

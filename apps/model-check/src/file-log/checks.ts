@@ -23,6 +23,7 @@ function checkOfRule(kind: CheckKind, { rule, bounds }: Control): Check {
 
 function checkOf(kind: CheckKind, name: string, about: string, configuration: Configuration, limit: number): Check {
   return {
+    model: "file-log",
     kind,
     name,
     about,
