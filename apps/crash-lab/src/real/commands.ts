@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 
 import type { KillOptions } from "./kill/run.js";
+import type { PowerCutOptions } from "./power-cut/run.js";
 
 /** Adds the commands that work on this machine's real processes and disks. The code of each is loaded when it is called. */
 export function addRealCommands(program: Command): void {
@@ -10,6 +11,12 @@ export function addRealCommands(program: Command): void {
     .action(async (options: KillOptions) => {
       const { runKill } = await import("./kill/run.js");
       process.exitCode = await runKill(options);
+    });
+  rung(program, "power-cut", "cuts the power of a mounted file system while writers write (needs root), and looks for what was acknowledged")
+    .option("--cycles <number>", "how many power cuts of each file system", wholeNumber, 100)
+    .action(async (options: PowerCutOptions) => {
+      const { runPowerCut } = await import("./power-cut/run.js");
+      process.exitCode = await runPowerCut(options);
     });
 }
 

@@ -4,7 +4,7 @@ import type { Violation } from "./result.js";
 import { checkLog } from "./work/check-log.js";
 import { checkObjects } from "./work/check-objects.js";
 import { TOKENS_PER_CHILD, type WorkOptions } from "./work/child-options.js";
-import { parseClaim, type Claim } from "./work/claims.js";
+import { parseClaim, type Claim, type TimedClaim } from "./work/claims.js";
 import { LogLedger, type Finding, type ReadRecord } from "./work/log-ledger.js";
 import { ObjectsLedger } from "./work/objects-ledger.js";
 
@@ -21,8 +21,13 @@ export type Opening = Readonly<Record<string, number>>;
 /** One store in one directory: the children that work on it, one after the other, what they claimed, and whether it is so. */
 export interface History {
   readonly store: StoreName;
-  /** Starts the next child. Its claims are taken as they come. */
+  /** Starts the next child, which says that it is ready and waits until it is told to go on. Its claims are taken as they come. */
   start(program: Program, options: Omit<WorkOptions, "firstToken">, child?: Omit<ChildOptions, "args">): Child;
+  /**
+   * Says that power is about to be cut. Call what is answered when the children have ended, with the moment of the cut by the machine's
+   * monotonic clock. What they were told later counts for nothing: at a real power cut nobody is there to be told. That answers how much it was.
+   */
+  cut(): (atMs: number) => number;
   /** Takes a claim that came another way. */
   take(claim: Claim): void;
   /** Takes what a reader in another process was given. */
@@ -37,6 +42,8 @@ export interface History {
 export function createHistory(store: StoreName, crash: "process" | "power"): History {
   const subject = store === "log" ? logSubject(crash) : objectsSubject();
   const failures: Finding[] = [];
+  /** Claims that wait until it is known when power was cut. */
+  let held: TimedClaim[] | undefined;
   let nextChild = 1;
   let reported = 0;
   return {
@@ -45,9 +52,20 @@ export function createHistory(store: StoreName, crash: "process" | "power"): His
       const work: WorkOptions = { ...options, firstToken: nextChild++ * TOKENS_PER_CHILD };
       const child = startChild(PROGRAMS[store][program], { ...childOptions, args: [JSON.stringify(work)] });
       child.onLine((line) => {
-        subject.take(parseClaim(line));
+        const claim = parseClaim(line);
+        if (held === undefined) subject.take(claim);
+        else held.push(claim);
       });
       return child;
+    },
+    cut: () => {
+      const claims: TimedClaim[] = (held = []);
+      return (atMs) => {
+        held = undefined;
+        const counted = claims.filter((claim) => claim.atMs < atMs || !ANSWERS.has(claim.is));
+        for (const claim of counted) subject.take(claim);
+        return claims.length - counted.length;
+      };
     },
     take: (claim) => { subject.take(claim); },
     delivered: (records) => { subject.delivered(records); },
@@ -66,6 +84,9 @@ export function createHistory(store: StoreName, crash: "process" | "power"): His
     },
   };
 }
+
+/** What a child says because it was answered. */
+const ANSWERS: ReadonlySet<Claim["is"]> = new Set<Claim["is"]>(["opened", "acknowledged", "durable"]);
 
 interface Subject {
   take(claim: Claim): void;

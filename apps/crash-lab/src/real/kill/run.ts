@@ -79,7 +79,9 @@ async function runCycle(history: History, root: string, random: Random, counts: 
     if (line.startsWith('{"is":"done"')) history.take({ is: "wrong", operation: "work", detail: "the child came to an end by itself" });
   });
   const isKilledOpening = random.oneIn(6);
-  await child.hasSaid((line) => line.startsWith(isKilledOpening ? '{"is":"ready"' : '{"is":"opened"'));
+  await child.hasSaid((line) => line.startsWith('{"is":"ready"'));
+  child.tell("go");
+  if (!isKilledOpening) await child.hasSaid((line) => line.startsWith('{"is":"opened"'));
   await pause(random.below(isKilledOpening ? MAX_OPENING_MS : MAX_WRITING_MS));
   if (isKilledOpening) counts.add("kills while opening");
   const read = !isKilledOpening && history.store === "log" && random.oneIn(3) ? await stopAndDisturb(child, history, root, random, counts) : [];

@@ -22,6 +22,9 @@ export type Claim =
   /** The child has come to its end. */
   | { readonly is: "done" };
 
+/** A claim, and when it was made. */
+export type TimedClaim = Claim & { readonly atMs: number };
+
 /** What is attempted. Bytes are those of `recordBytes(token, index, size)`. */
 export type Attempt =
   | { readonly what: "append"; readonly first: number; readonly sizes: readonly number[] }
@@ -32,12 +35,22 @@ export type Attempt =
   | { readonly what: "extend"; readonly key: string; readonly at: number; readonly size: number }
   | { readonly what: "cut"; readonly key: string; readonly size: number };
 
-export function formatClaim(claim: Claim): string {
-  return `${JSON.stringify(claim)}\n`;
+/**
+ * The line of a claim, its line end included.
+ *
+ * @param atMs - When it was made, by the machine's monotonic clock.
+ */
+export function formatClaim(claim: Claim, atMs: number): string {
+  return `${JSON.stringify({ ...claim, atMs })}\n`;
+}
+
+/** The machine's monotonic clock, in milliseconds: the same in all processes. */
+export function machineTimeMs(): number {
+  return Number(process.hrtime.bigint() / 1000n) / 1000;
 }
 
 /** Reads a line made by {@link formatClaim}. Throws on anything else: a claim that is not understood must not be skipped. */
-export function parseClaim(line: string): Claim {
+export function parseClaim(line: string): TimedClaim {
   const claim: unknown = JSON.parse(line);
   if (!isClaim(claim)) throw new Error(`The child process reported something that is not understood: ${line.slice(0, 200)}`);
   return claim;
@@ -67,9 +80,10 @@ const ATTEMPTS: ReadonlyMap<unknown, readonly string[]> = new Map<Attempt["what"
   ["cut", ["key", "size"]],
 ]);
 
-function isClaim(value: unknown): value is Claim {
+function isClaim(value: unknown): value is TimedClaim {
   if (!isObject(value)) return false;
-  const { is, attempt } = value;
+  const { is, attempt, atMs } = value;
+  if (typeof atMs !== "number") return false;
   if (CLAIMS.get(is)?.every((name) => Number.isSafeInteger(value[name])) !== true) return false;
   return is !== "begin" || isAttempt(attempt);
 }

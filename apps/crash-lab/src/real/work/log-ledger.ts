@@ -80,7 +80,7 @@ export class LogLedger {
       this.#checkRecord(seq, value);
     }
     if (expected <= this.#promised) this.#find("lost", `ends before ${expected}, ${this.#promised} was promised`);
-    this.#promise(expected - 1);
+    this.#promised = expected - 1;
     return expected - firstSeq;
   }
 

@@ -8,7 +8,7 @@ import { openLog, type Log } from "@holdfast/wal";
 import { seededRandom, type Random } from "../random.js";
 import { LOG_PREFIX, ownOptions } from "./child-options.js";
 import { recordBytes } from "./record-bytes.js";
-import { createReporter } from "./reporter.js";
+import { createReporter, waitForGo } from "./reporter.js";
 
 /** The least there is, so that segments change. */
 const SEGMENT_BYTES = 1024 * 1024;
@@ -17,12 +17,12 @@ const KEPT_RECORDS = 400;
 
 const options = ownOptions();
 const reporter = createReporter(options.firstToken);
+waitForGo(reporter);
 await reporter.run("work", work);
 reporter.say({ is: "done" });
 
 async function work(): Promise<void> {
   const { root, seed, inFlight, syncEveryMs } = options;
-  reporter.say({ is: "ready" });
   const storage = await fsBackend({ root });
   const relaxed = syncEveryMs !== undefined;
   const log = await openLog({ storage, prefix: LOG_PREFIX, segmentBytes: SEGMENT_BYTES, idleMarkerMs: 5, ...(relaxed ? { durability: { syncEveryMs } } : {}) });

@@ -35,11 +35,13 @@ export class ObjectsLedger {
    * that would have made of it, whole; a file that grows has everything that was acknowledged. What was read is promised from then on.
    */
   async check(reading: ObjectsReading): Promise<void> {
-    for (const [key, state] of this.#objects) {
+    const known = new Set([...this.#objects.keys(), ...this.#files.keys()]);
+    for (const [key, state] of [...this.#objects]) {
       const bytes = await reading.read(key);
       const found = [...state.possible].find((version) => isVersion(bytes, version));
       if (found === undefined) {
         const kind = bytes === undefined ? "lost" : "altered";
+        this.#objects.delete(key); // said once
         this.#find(kind, `${key} ${bytes === undefined ? "is not there" : `holds ${describeBytes(bytes)}`}; possible: ${[...state.possible].map(describeVersion).join(", ")}`);
       } else {
         this.#objects.set(key, { possible: new Set([found]) });
@@ -47,9 +49,11 @@ export class ObjectsLedger {
       const size = reading.listed.get(key);
       if (size !== bytes?.byteLength) this.#find("listing", `${key} is listed with ${String(size)} bytes and read with ${String(bytes?.byteLength)}`);
     }
-    for (const [key, state] of this.#files) this.#checkFile(key, state, await reading.read(key));
+    for (const [key, state] of [...this.#files]) {
+      if (!this.#checkFile(key, state, await reading.read(key))) this.#files.delete(key); // said once
+    }
     for (const key of reading.listed.keys()) {
-      if (!this.#objects.has(key) && !this.#files.has(key)) this.#find("invented", `${key} is listed, and was never made`);
+      if (!known.has(key)) this.#find("invented", `${key} is listed, and was never made`);
     }
   }
 
@@ -116,18 +120,25 @@ export class ObjectsLedger {
     return possible;
   }
 
-  /** What was acknowledged must be there, unless a cut that was not answered has taken its end; what lies behind is anybody's guess. */
-  #checkFile(key: string, { bytes, doubtful }: FileState, found: Uint8Array | undefined): void {
+  /**
+   * What was acknowledged must be there, unless a cut that was not answered has taken its end; what lies behind is anybody's guess. Answers
+   * whether the file is as it may be.
+   */
+  #checkFile(key: string, { bytes, doubtful }: FileState, found: Uint8Array | undefined): boolean {
     const cuts = doubtful.map(({ attempt }) => (attempt.what === "cut" ? attempt.size : bytes.byteLength));
     const kept = bytes.subarray(0, Math.min(bytes.byteLength, ...cuts));
-    if (found === undefined && this.#removedFiles.has(key)) return;
-    if (kept.byteLength > 0 && found === undefined) this.#find("lost", `${key} is not there, ${kept.byteLength} bytes were acknowledged`);
-    if (found === undefined) return;
+    if (found === undefined) {
+      if (kept.byteLength === 0 || this.#removedFiles.has(key)) return true;
+      this.#find("lost", `${key} is not there, ${kept.byteLength} bytes were acknowledged`);
+      return false;
+    }
     const same = commonLength(kept, found);
-    if (same < kept.byteLength) this.#find("altered", `${key} differs at ${same} of ${kept.byteLength} acknowledged bytes; it has ${found.byteLength}`);
     const inFlight = doubtful.map(({ attempt }) => (attempt.what === "extend" ? attempt.at + attempt.size : 0));
     const end = Math.max(bytes.byteLength, ...inFlight);
-    if (found.subarray(end).some((byte) => byte !== 0)) this.#find("invented", `${key} holds something behind ${end}, where nothing was written`);
+    const isInvented = found.subarray(end).some((byte) => byte !== 0);
+    if (same < kept.byteLength) this.#find("altered", `${key} differs at ${same} of ${kept.byteLength} acknowledged bytes; it has ${found.byteLength}`);
+    if (isInvented) this.#find("invented", `${key} holds something behind ${end}, where nothing was written`);
+    return same === kept.byteLength && !isInvented;
   }
 
   #find(kind: string, detail: string): void {

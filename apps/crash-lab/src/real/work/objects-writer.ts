@@ -8,18 +8,18 @@ import { fsBackend, type FsBackend } from "@holdfast/storage-fs";
 import { seededRandom, type Random } from "../random.js";
 import { OBJECTS_PREFIX, ownOptions } from "./child-options.js";
 import { recordBytes } from "./record-bytes.js";
-import { createReporter } from "./reporter.js";
+import { createReporter, waitForGo } from "./reporter.js";
 
 const SMALL_BYTES = 600;
 
 const options = ownOptions();
 const reporter = createReporter(options.firstToken);
+waitForGo(reporter);
 await reporter.run("work", work);
 reporter.say({ is: "done" });
 
 async function work(): Promise<void> {
   const { root, seed, inFlight } = options;
-  reporter.say({ is: "ready" });
   const storage = await fsBackend({ root });
   reporter.say({ is: "opened", nextSeq: 1, durableSeq: 0, relaxed: false, copied: 0, torn: 0 });
   const random = seededRandom(seed);

@@ -3,7 +3,7 @@ import { readSync, writeSync } from "node:fs";
 import { isHoldfastError } from "@holdfast/storage";
 
 import { REPORT_DESCRIPTOR } from "../child.js";
-import { formatClaim, type Attempt, type Claim } from "./claims.js";
+import { formatClaim, machineTimeMs, type Attempt, type Claim } from "./claims.js";
 
 /** How an attempt ended. */
 export type AttemptEnd = "acknowledged" | "not_applied" | "unknown" | "wrong";
@@ -25,7 +25,7 @@ export interface Reporter {
 export function createReporter(firstToken: number): Reporter {
   let nextToken = firstToken;
   const say = (claim: Claim): void => {
-    writeSync(REPORT_DESCRIPTOR, formatClaim(claim));
+    writeSync(REPORT_DESCRIPTOR, formatClaim(claim, machineTimeMs()));
   };
   return {
     say,
