@@ -4,6 +4,7 @@ import { HttpPortError, type HttpResponse } from "@holdfast/storage/ports";
 import { CHECKSUM_HEADER, checksumText, wholeChecksum } from "./checksum.js";
 import { badAnswer, invalidArgument, noAnswer, RequestFailure, storageError, toStorageError, type Failure } from "./errors.js";
 import type { ObjectStore } from "./object-store.js";
+import { ReadAhead } from "./read-ahead.js";
 import { isAbsent, isBehindEnd, rangeHeaders, spanOf, toHead } from "./reading.js";
 
 /** What an {@link ObjectStream} needs. */
@@ -20,8 +21,8 @@ export interface ObjectStreamSource {
 }
 
 /**
- * The bytes of one version of an object. Nothing is asked for before the first piece is; then one response is read as far as the
- * caller reads. If it breaks off, the rest is asked for by the same version's ETag, so that what follows belongs to what came.
+ * The bytes of one version of an object. Nothing is asked for before the first piece is; then one response is read, a
+ * bounded part ahead of the caller. If it breaks off, the rest is asked for by the same version's ETag, so that what follows belongs to what came.
  */
 export class ObjectStream implements AsyncIterator<Uint8Array, undefined> {
   readonly #source: ObjectStreamSource;
@@ -114,13 +115,13 @@ export class ObjectStream implements AsyncIterator<Uint8Array, undefined> {
 
   async #take(reading: Reading): Promise<Uint8Array | undefined> {
     const { version } = reading;
-    while (reading.rest.byteLength === 0) {
+    if (reading.rest.byteLength === 0) {
       const next = await reading.pieces.next();
-      if (next.done === true) {
+      if (next === undefined) {
         if (version.position === version.end) return undefined;
         throw badAnswer(`a body that ends at ${version.position}, not at ${version.end}`);
       }
-      reading.rest = next.value;
+      reading.rest = next;
     }
     const piece = reading.rest.subarray(0, PIECE_BYTES);
     if (version.position + piece.byteLength > version.end) throw badAnswer(`a body that goes on behind ${version.end}`);
@@ -159,7 +160,7 @@ export class ObjectStream implements AsyncIterator<Uint8Array, undefined> {
       const checksum = wanted === undefined ? wholeChecksum(response.headers) : undefined;
       this.#version ??= { etag, position: span.start, end: span.end, checksum, crc: 0 };
       if (etag !== this.#version.etag) throw badAnswer("an answer with another version than the one asked for");
-      return { version: this.#version, response, pieces: response.body[Symbol.asyncIterator](), rest: NO_BYTES };
+      return { version: this.#version, response, pieces: new ReadAhead(response.body, AHEAD_BYTES), rest: NO_BYTES };
     } catch (error) {
       response.discard();
       throw error;
@@ -211,11 +212,12 @@ interface Version {
 interface Reading {
   readonly version: Version;
   readonly response: HttpResponse;
-  readonly pieces: AsyncIterator<Uint8Array>;
+  readonly pieces: ReadAhead;
   /** What came and was not taken yet. */
   rest: Uint8Array;
 }
 
 const PIECE_BYTES = 256 * 1024;
+const AHEAD_BYTES = 8 * 1024 * 1024;
 const NO_BYTES = new Uint8Array(0);
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
