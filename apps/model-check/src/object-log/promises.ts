@@ -9,13 +9,17 @@ import { floorOf, furthestPack, newestPosition } from "./store.js";
  * after a cleanup, and an open goes on where the log ends. Returns the first promise that is broken. `scratch` is overwritten.
  */
 export function brokenPromise(state: State, scratch: State): string | undefined {
-  const unreadable = unreadableBecause(state);
-  if (unreadable !== undefined) return `log unreadable: ${unreadable}`;
+  const now = readingOrOpeningFails(state);
+  if (now !== undefined) return now;
   scratch.words.set(state.words);
   cleanUp(scratch);
-  const unreadableThen = unreadableBecause(scratch);
-  if (unreadableThen !== undefined) return `log unreadable after a cleanup: ${unreadableThen}`;
-  return openingFailsBecause(state);
+  const then = readingOrOpeningFails(scratch);
+  return then === undefined ? undefined : `after a cleanup: ${then}`;
+}
+
+function readingOrOpeningFails(state: State): string | undefined {
+  const unreadable = unreadableBecause(state);
+  return unreadable === undefined ? openingFailsBecause(state) : `log unreadable: ${unreadable}`;
 }
 
 /** Reads from the floor to the end, packs before objects, as a reader does that trusts what it finds. */

@@ -32,15 +32,15 @@ export function takeReaderSteps(steps: Steps, reader: Reader): void {
 function listFloors(steps: Steps, { role }: Reader): void {
   const floor = floorOf(steps.now);
   take(steps, role, () => `LIST trim/, the floor is ${floor}`, (next, reader) => {
+    const firstSeq = recordsThrough(next, floor) + 1;
+    if (firstSeq > reader.nextSeq && role === Role.follower) {
+      steps.count("reader: trimmed");
+      if (breaks(steps.configuration, "reader goes on at the floor silently")) steps.violation("records skipped without an error");
+      reader.phase = ReaderPhase.trimmed;
+      return;
+    }
     reader.phase = ReaderPhase.listingPacks;
-    if (reader.position <= floor) {
-      const firstSeq = recordsThrough(next, floor) + 1;
-      if (firstSeq > reader.nextSeq && role === Role.follower) {
-        steps.count("reader: trimmed");
-        if (breaks(steps.configuration, "reader goes on at the floor silently")) steps.violation("records skipped without an error");
-        reader.phase = ReaderPhase.trimmed;
-        return;
-      }
+    if (firstSeq > reader.nextSeq || reader.position <= floor) {
       reader.position = reader.goodPosition = floor + 1;
       reader.nextSeq = Math.max(reader.nextSeq, firstSeq);
     }
@@ -101,6 +101,7 @@ function readPack(steps: Steps, { role, packFirst, packLast }: Reader): void {
       reader.phase = ReaderPhase.listingFloors;
       return;
     }
+    const seqBefore = reader.nextSeq;
     for (let position = packFirst; position <= packLast; position++) {
       const content = next.historyAt(position);
       if (!isCommit(content) || !pack.holds(position)) continue;
@@ -110,7 +111,7 @@ function readPack(steps: Steps, { role, packFirst, packLast }: Reader): void {
     }
     reader.phase = ReaderPhase.readingObject;
     reader.position = packLast + 1;
-    if (isCommit(next.historyAt(packLast))) reader.goodPosition = packLast + 1;
+    if (reader.nextSeq > seqBefore) reader.goodPosition = packLast + 1;
     endRecovery(steps, next, reader);
   });
 }

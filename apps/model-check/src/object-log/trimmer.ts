@@ -6,7 +6,7 @@ import { loseAnswer, takeDelete } from "./requests.js";
 import { MAX_POSITION, RequestKind } from "./state.js";
 import type { RequestContent } from "./state.js";
 import type { Steps } from "./steps.js";
-import { createFloor, hasFloor, newestPosition } from "./store.js";
+import { createFloor, floorOf, hasFloor, newestPosition } from "./store.js";
 
 /** What the trimmer may do next: choose a floor, make it durable, delete objects, packs and lower floors in this order. */
 export function takeTrimmerSteps(steps: Steps): void {
@@ -77,9 +77,9 @@ function nextToDelete({ now, configuration }: Steps, { floor }: Trimmer): Reques
   for (const { exists, first, last } of now.packs) {
     if (exists && last <= floor) return { kind: RequestKind.deletePack, position: first, detail: last, ghosts: 0 };
   }
-  const end = breaks(configuration, "trim removes every floor but its own") ? MAX_POSITION : floor - 1;
-  for (let position = 1; position <= end; position++) {
-    if (position !== floor && hasFloor(now, position)) return { kind: RequestKind.deleteFloor, position, detail: 0, ghosts: 0 };
+  const kept = breaks(configuration, "trim removes every floor but its own") ? floor : floorOf(now);
+  for (let position = 1; position <= MAX_POSITION; position++) {
+    if (position !== kept && hasFloor(now, position)) return { kind: RequestKind.deleteFloor, position, detail: 0, ghosts: 0 };
   }
   return undefined;
 }
