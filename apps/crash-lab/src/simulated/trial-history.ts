@@ -1,0 +1,57 @@
+import type { SimDisk } from "@holdfast/storage-sim";
+import { drawDiskOptions, newDisk } from "./disk-options.js";
+import { drawFaults } from "./draw-faults.js";
+import { seededDraw } from "./draws.js";
+import type { Ledger } from "./ledger.js";
+import { finished, newLife } from "./life.js";
+import { playTrial } from "./play-trial.js";
+import type { SimulatedStore } from "./simulated-store.js";
+import type { Counts, HistoryOutcome, Lab, ModulesUnderTest, ReplayOutcome, StoreHistory } from "./store-history.js";
+import { adversaryOf, TrialTree } from "./trial-tree.js";
+import { parseTrial, type Step, type Trial } from "./trial.js";
+
+/** The history of a store, from what is known about it. */
+export function trialHistory<L extends Ledger<L>>(store: SimulatedStore<L>): StoreHistory {
+  return {
+    name: store.name,
+    run: (lab) => runTree(store, lab),
+    async replay(line: string, modules: ModulesUnderTest): Promise<ReplayOutcome> {
+      const trial = parseTrial(line);
+      if (trial.store !== store.name) throw new RangeError(`a trial of ${trial.store}, not of ${store.name}`);
+      return playTrial(store, trial, modules);
+    },
+  };
+}
+
+async function runTree<L extends Ledger<L>>(store: SimulatedStore<L>, { modules, profile, seed, maxStates }: Lab): Promise<HistoryOutcome> {
+  const draw = seededDraw(seed);
+  const options = [...drawDiskOptions(draw), ...store.drawOptions(draw)];
+  const steps = store.drawScript(draw, options, 2 + draw(5));
+  const bare: Omit<Trial, "lives"> = { store: store.name, profile, chance: seed, options, faults: [] };
+  const rehearsed = await rehearse(store, bare, steps, modules);
+  const trial = { ...bare, faults: drawFaults(draw, store.faultKinds, rehearsed.operations) };
+  const disk = newDisk(trial, adversaryOf(trial, 0));
+  const tree = new TrialTree({ store, modules, trial, draw, maxStates, moments: rehearsed.moments });
+  await tree.grow(disk, steps);
+  const { states, crashes, violation } = tree;
+  const { operations, faults } = disk.stats;
+  return { states, crashes, operations, faults, violation };
+}
+
+/** The script once without faults and crashes: which calls does it make, and at how many moments does a crash make a difference? */
+async function rehearse<L extends Ledger<L>>(
+  store: SimulatedStore<L>,
+  trial: Omit<Trial, "lives">,
+  steps: readonly Step[],
+  modules: ModulesUnderTest,
+): Promise<{ readonly operations: Counts; readonly moments: number }> {
+  const disk: SimDisk = newDisk(trial, adversaryOf(trial, 0));
+  let moments = 0;
+  disk.observe(({ changes, phase }) => {
+    if (changes && phase !== "done") moments += 1;
+  });
+  const life = newLife({ modules, disk, ledger: store.newLedger(trial), trial, depth: 0, steps });
+  // What is wrong without faults and crashes is found again, and told, when the script is run with them.
+  await finished(store.live(life), life).catch(() => undefined);
+  return { operations: disk.stats.operations, moments: Math.max(1, moments) };
+}
