@@ -3,8 +3,19 @@ import type { Adversary } from "./adversary.js";
 /** Answer of {@link exhaust}. */
 export interface Exhausted {
   readonly runs: number;
-  /** Whether every sequence of choices was run. */
+  /** Whether every sequence of choices was run, as far as `branches` lets them be tried. */
   readonly complete: boolean;
+}
+
+/** Options of {@link exhaust}. */
+export interface ExhaustOptions {
+  /** At most so many runs. */
+  readonly limit: number;
+  /**
+   * Of a choice between more possibilities only so many are tried, evenly spaced, the first and the last among them. At least
+   * 2. Default: all.
+   */
+  readonly branches?: number | undefined;
 }
 
 /**
@@ -12,11 +23,10 @@ export interface Exhausted {
  * the same choices it asks for the same ones next.
  *
  * @param run - Gets an adversary that is good for this run only. What it throws ends the search and is thrown.
- * @param options.limit - At most so many runs.
  * @throws Error if `run` asks for other choices than before.
  */
-export async function exhaust(run: (adversary: Adversary) => Promise<void> | void, options: { readonly limit: number }): Promise<Exhausted> {
-  const search = new Search();
+export async function exhaust(run: (adversary: Adversary) => Promise<void> | void, options: ExhaustOptions): Promise<Exhausted> {
+  const search = new Search(options.branches);
   for (let runs = 0; runs < options.limit; ) {
     await run(search.begin());
     runs += 1;
@@ -29,6 +39,11 @@ export async function exhaust(run: (adversary: Adversary) => Promise<void> | voi
 export class Search {
   #path: Branch[] = [];
   #depth = 0;
+  readonly #branches: number;
+
+  constructor(branches = Infinity) {
+    this.#branches = branches;
+  }
 
   /** The adversary of the next run. */
   begin(): Adversary {
@@ -43,7 +58,7 @@ export class Search {
    */
   advance(): boolean {
     if (this.#depth < this.#path.length) throw new Error("not deterministic: fewer choices were asked for than before");
-    const last = this.#path.findLastIndex(({ chosen, count }) => chosen + 1 < count);
+    const last = this.#path.findLastIndex(({ chosen, count }) => chosen + 1 < Math.min(count, this.#branches));
     this.#path = this.#path.slice(0, last + 1);
     const branch = this.#path[last];
     if (branch === undefined) return false;
@@ -58,7 +73,9 @@ export class Search {
       this.#path.push({ label, count, chosen: 0 });
       return 0;
     }
-    if (planned.label === label && planned.count === count) return planned.chosen;
+    if (planned.label === label && planned.count === count) {
+      return count <= this.#branches ? planned.chosen : Math.floor((planned.chosen * (count - 1)) / (this.#branches - 1));
+    }
     throw new Error(`not deterministic: asked for "${planned.label}" of ${planned.count} before, now for "${label}" of ${count}`);
   }
 }
@@ -66,5 +83,6 @@ export class Search {
 interface Branch {
   readonly label: string;
   readonly count: number;
+  /** Which of the branches that are tried. */
   chosen: number;
 }

@@ -12,7 +12,7 @@ export type { SimProcess } from "./disk/process.js";
 export type { SimStats } from "./disk/stats.js";
 export type { TracedCall } from "./disk/trace.js";
 export { exhaust } from "./exhaust.js";
-export type { Exhausted } from "./exhaust.js";
+export type { Exhausted, ExhaustOptions } from "./exhaust.js";
 export { FAULT_OPERATIONS, formatPlan, parsePlan } from "./fault-plan.js";
 export type { Fault, FaultKind, FaultPlan, SimOperation } from "./fault-plan.js";
 export { seededRandom } from "./random.js";

@@ -99,7 +99,15 @@ async function run(port: FsPort, root: string, files: FsFile[], it: Step): Promi
       return visible(await port.lstat(root + it.path));
     case "readdir":
       return (await port.readdir(root + it.path)).map(({ name, kind }) => `${kind} ${name}`).sort();
-    default: {
+    case "write":
+    case "read":
+    case "truncate":
+    case "stat":
+    case "sync":
+    case "datasync":
+    case "tryLock":
+    case "unlock":
+    case "close": {
       const file = files[it.file];
       return file === undefined ? "no file" : onFile(file, it);
     }
@@ -118,7 +126,11 @@ async function onFile(file: FsFile, it: Extract<Step, { file: number }>): Promis
       return file.truncate(it.size);
     case "stat":
       return visible(await file.stat());
-    default:
+    case "sync":
+    case "datasync":
+    case "tryLock":
+    case "unlock":
+    case "close":
       return file[it.call]();
   }
 }

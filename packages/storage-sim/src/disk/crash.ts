@@ -127,10 +127,15 @@ class Remains {
     const kept = (index: number): boolean => keep === "all" || (keep !== "none" && keep(index));
     for (let index = 0; index < sectors.count; index += 1) {
       if (kept(index)) this.#exposed.delete(sectors.first + index);
-      else if (isFresh(effect, sectors.first + index, this.#sectorBytes)) this.#exposed.set(sectors.first + index, effect);
+      else if (this.#isFresh(effect, sectors.first + index)) this.#exposed.set(sectors.first + index, effect);
     }
     const chunks = keep === "none" ? this.#image.chunks : withSectors(this.#image.chunks, effect.after, sectors, kept);
     this.#image = { size: Math.max(this.#image.size, size), chunks };
+  }
+
+  /** Whether a block was given to a sector for this write, so that it holds whatever the block held before. */
+  #isFresh(effect: WriteEffect, sector: number): boolean {
+    return lacks(effect.before, sector, this.#sectorBytes) && lacks(this.#image, sector, this.#sectorBytes);
   }
 
   /** The file, where nothing was written filled with what the disk had there. */
@@ -151,10 +156,10 @@ class Remains {
   }
 }
 
-/** Whether a write is the first to reach a sector, so that a block was given to it that holds whatever it held before. */
-function isFresh(effect: WriteEffect, sector: number, sectorBytes: number): boolean {
+/** Whether an image has nothing in a sector: it lies behind the end, or was never written. */
+function lacks(image: Image, sector: number, sectorBytes: number): boolean {
   const start = sector * sectorBytes;
-  return start >= effect.before.size || effect.before.chunks[Math.floor(start / CHUNK_BYTES)] === undefined;
+  return start >= image.size || image.chunks[Math.floor(start / CHUNK_BYTES)] === undefined;
 }
 
 /** The chunks of a file again and again: a place shows what was at the same place there or, where that is shorter, from its start on. */

@@ -212,12 +212,13 @@ export class SimDisk {
   /** The files that a process would find, by path, in no particular order. */
   files(): ReadonlyMap<string, Uint8Array> {
     const files = new Map<string, Uint8Array>();
-    const walk = (inode: Inode | undefined, path: string): void => {
-      if (inode?.kind === "file") files.set(path, bytesOf(inode.view));
-      else for (const [name, id] of inode?.view ?? []) walk(this.#fileSystem.inodes.get(id), `${path}/${name}`);
-    };
-    walk(this.#fileSystem.inodes.get(ROOT), "");
+    for (const [path, inode] of this.#tree("", ROOT)) if (inode.kind === "file") files.set(path, bytesOf(inode.view));
     return files;
+  }
+
+  /** The paths of the directories that a process would find, the root not among them, in no particular order. */
+  directories(): readonly string[] {
+    return [...this.#tree("", ROOT)].filter(([, { kind }]) => kind === "directory").map(([path]) => path);
   }
 
   /** The calls so far, those before the crashes that led here included in the hash; `calls` only with `keepTrace`, and only of this disk. */
@@ -232,6 +233,13 @@ export class SimDisk {
   /** What is not durable: first changes of names, then for each file its writes and truncates, the oldest first. */
   get pending(): readonly PendingEffect[] {
     return pendingEffects(this.#fileSystem);
+  }
+
+  *#tree(path: string, id: number): Generator<readonly [path: string, inode: Inode], void, undefined> {
+    const inode = this.#fileSystem.inodes.get(id);
+    if (inode === undefined) return;
+    if (id !== ROOT) yield [path, inode];
+    if (inode.kind === "directory") for (const [name, below] of inode.view) yield* this.#tree(`${path}/${name}`, below);
   }
 
   #survivors({ kind, survives }: CrashOptions, chance: Adversary): FileSystem {
