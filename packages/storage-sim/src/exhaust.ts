@@ -41,8 +41,8 @@ export class Search {
   #depth = 0;
   readonly #branches: number;
 
-  constructor(branches = Infinity) {
-    this.#branches = branches;
+  constructor(branches?: number) {
+    this.#branches = branches ?? Infinity;
   }
 
   /** The adversary of the next run. */
