@@ -15,6 +15,7 @@ import {
 import { identifySegment, IDENTITY_BYTES, SCAN_WINDOW_BYTES, scanSegment, type SegmentScan, type WalkedFrame } from "./format/scan.js";
 import { frameCheck, type Begin, type Floor, type Predecessor, type SegmentHeader } from "./format/segment.js";
 import { isReserveKey, parseSegmentKey, segmentKey, segmentPrefix } from "./layout.js";
+import { isObjectKey } from "./object-layout.js";
 import { SegmentChain } from "./segment-chain.js";
 import { SegmentIndex } from "./segment-index.js";
 import type { ReadableSegment } from "./segment-reader.js";
@@ -151,7 +152,8 @@ export async function listSegments(storage: StorageBackend, prefix: StoragePrefi
     throw readFailed(error, prefix);
   }
   if (foreign !== undefined) {
-    throw new WalError("WAL_NOT_A_LOG", "the directory holds something else than a log; give the log a directory of its own", { operation: "openLog", key: foreign });
+    const what = isObjectKey(prefix, foreign) ? "the directory holds a log made of objects, and this storage can append" : "the directory holds something else than a log";
+    throw new WalError("WAL_NOT_A_LOG", `${what}; give the log a directory of its own`, { operation: "openLog", key: foreign });
   }
   return numbers;
 }

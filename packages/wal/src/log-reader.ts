@@ -1,35 +1,41 @@
 import { storagePrefix, systemClock, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
+import type { Clock } from "@holdfast/storage/ports";
 import { bytesCodec } from "./codec.js";
+import type { CommitCursor, CommitRange } from "./device.js";
 import { WalError } from "./errors.js";
 import { isShrinking, listSegments, planError, PlanReader, readableSegment } from "./file-recovery.js";
-import { followRecords } from "./follow.js";
+import { followRecords, type FollowSignals } from "./follow.js";
 import { HeadSegment } from "./head-segment.js";
+import { LogObjects } from "./log-objects.js";
+import { requireObjects } from "./object-end.js";
+import { ObjectView } from "./object-view.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
 import type { HeadPlan, NewLogPlan } from "./format/plan.js";
+import type { RemoteLog } from "./remote-log.js";
 import { SegmentChain } from "./segment-chain.js";
 import { readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
 import { Successors } from "./successors.js";
 import type { Codec, FollowOptions, LogBatch, LogReader, LogReaderOptions, LogRecord, ReadRange } from "./types.js";
 
 /**
- * Opens a log for reading, in any process, while another one may write to it. Takes no lock and writes nothing. It delivers a
- * record only when something behind it vouches for it, so what it delivered no crash takes back: a record arrives at the
- * latest `idleMarkerMs` of the writer after it was acknowledged; after the writer's crash, when the log is opened for writing.
+ * Opens a log for reading, in any process, while another one may write to it. Takes no lock, fences nobody and writes nothing.
+ * In files it delivers a record only when something behind it vouches for it, so what it delivered no crash takes back: a record
+ * arrives at the latest `idleMarkerMs` of the writer after it was acknowledged; after the writer's crash, when the log is opened
+ * for writing. On object storage what is there is durable.
  *
  * @throws WAL_CORRUPT, WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION, WAL_NOT_A_LOG, WAL_READ_FAILED, WAL_INVALID_ARGUMENT.
  */
 export function openLogReader(options: LogReaderOptions & { readonly codec?: undefined }): Promise<LogReader>;
 export function openLogReader<T>(options: LogReaderOptions<T> & { readonly codec: Codec<T> }): Promise<LogReader<T>>;
 export async function openLogReader<T>(options: LogReaderOptions<T>): Promise<LogReader<T> | LogReader> {
-  const { pollMs = 20 } = options;
+  const isObjects = options.storage.appendable === undefined;
+  const { pollMs = isObjects ? 1000 : 20 } = options;
   if (!Number.isSafeInteger(pollMs) || pollMs < 1 || pollMs > 60_000) {
     throw new WalError("WAL_INVALID_ARGUMENT", `pollMs is ${pollMs}; it must be a whole number from 1 to 60000`, { operation: "openLogReader" });
   }
-  const files = new LogFiles(options.storage, storagePrefix(options.prefix));
-  options.signal?.throwIfAborted();
-  await files.refresh();
-  await files.reachNewest();
   const clock = options.clock ?? systemClock;
+  options.signal?.throwIfAborted();
+  const log = await (isObjects ? openObjects(options.storage, storagePrefix(options.prefix), clock) : openFiles(options.storage, storagePrefix(options.prefix)));
   const poll = (wake: () => void): (() => void) => {
     let cancel: () => void;
     const arm = (): void => {
@@ -43,24 +49,39 @@ export async function openLogReader<T>(options: LogReaderOptions<T>): Promise<Lo
       cancel();
     };
   };
-  return options.codec === undefined ? new FileLogReader(files, bytesCodec, poll) : new FileLogReader(files, options.codec, poll);
+  return options.codec === undefined ? new RemoteLogReader(log, bytesCodec, poll) : new RemoteLogReader(log, options.codec, poll);
 }
 
-class FileLogReader<T> implements LogReader<T> {
-  readonly #files: LogFiles;
+async function openFiles(storage: StorageBackend, prefix: StoragePrefix): Promise<RemoteLog> {
+  const files = new LogFiles(storage, prefix);
+  await files.refresh();
+  await files.reachNewest();
+  return files;
+}
+
+async function openObjects(storage: StorageBackend, prefix: StoragePrefix, clock: Clock): Promise<RemoteLog> {
+  const objects = new LogObjects(storage, prefix);
+  const view = new ObjectView(objects, clock);
+  await view.refresh();
+  if (view.newest() === 0) await requireObjects(objects, undefined);
+  return view;
+}
+
+class RemoteLogReader<T> implements LogReader<T> {
+  readonly #log: RemoteLog;
   readonly #codec: Codec<T>;
   readonly #poll: (wake: () => void) => () => void;
   readonly #followers = new Set<() => void>();
   #closed = false;
 
-  constructor(files: LogFiles, codec: Codec<T>, poll: (wake: () => void) => () => void) {
-    this.#files = files;
+  constructor(log: RemoteLog, codec: Codec<T>, poll: (wake: () => void) => () => void) {
+    this.#log = log;
     this.#codec = codec;
     this.#poll = poll;
   }
 
   get firstSeq(): number {
-    return this.#files.firstSeq();
+    return this.#log.firstSeq();
   }
 
   read(range: ReadRange = {}): AsyncIterable<LogRecord<T>> {
@@ -76,7 +97,7 @@ class FileLogReader<T> implements LogReader<T> {
   }
 
   follow(options: FollowOptions = {}): AsyncIterable<LogRecord<T>> {
-    return followRecords(this.#readable, this.#codec, options, {
+    const signals: FollowSignals = {
       ended: () => (this.#closed ? "closed" : undefined),
       whenMore: (wake) => {
         const stop = this.#poll(wake);
@@ -86,7 +107,8 @@ class FileLogReader<T> implements LogReader<T> {
           this.#followers.delete(wake);
         };
       },
-    });
+    };
+    return { [Symbol.asyncIterator]: () => followRecords(this.#polled(), this.#codec, options, signals)[Symbol.asyncIterator]() };
   }
 
   close(): Promise<void> {
@@ -101,17 +123,28 @@ class FileLogReader<T> implements LogReader<T> {
 
   readonly #readable: ReadableLog = {
     refusal: () => (this.#closed ? new WalError("WAL_CLOSED", "the reader is closed", { operation: "read" }) : undefined),
-    firstSeq: () => this.#files.firstSeq(),
+    firstSeq: () => this.#log.firstSeq(),
     lastSeq: async () => {
-      if (!this.#closed) await this.#files.refresh();
-      return this.#files.lastSeq();
+      if (!this.#closed) await this.#log.refresh();
+      return this.#log.lastSeq();
     },
-    commits: (range) => readSegments(this.#files, range),
+    commits: (range) => this.#log.commits(range),
   };
+
+  /** As one who looks again and again sees it. */
+  #polled(): ReadableLog {
+    let isFirst = true;
+    const lastSeq = async (): Promise<number> => {
+      if (!this.#closed) await (isFirst ? this.#log.refresh() : this.#log.poll());
+      isFirst = false;
+      return this.#log.lastSeq();
+    };
+    return { ...this.#readable, lastSeq };
+  }
 }
 
 /** The history of a log that somebody else writes, as far as it is proven to last. Looked at again by `refresh`. */
-class LogFiles implements SegmentHistory {
+class LogFiles implements RemoteLog, SegmentHistory {
   readonly storage: StorageBackend;
   readonly #prefix: StoragePrefix;
   readonly #successors: Successors;
@@ -137,6 +170,14 @@ class LogFiles implements SegmentHistory {
 
   lastSeq(): number {
     return this.#head?.lastSeq ?? this.#floorSeq - 1;
+  }
+
+  poll(): Promise<void> {
+    return this.refresh();
+  }
+
+  commits(range: CommitRange): CommitCursor {
+    return readSegments(this, range);
   }
 
   reach(seq: number): Promise<void> {

@@ -4,7 +4,7 @@ import { encodeClaim, isSameId, seqAfter, type ObjectHeader, type Term } from ".
 import type { LogObjects } from "./log-objects.js";
 import { corruptObject } from "./object-check.js";
 import { createOwn, type RetryPolicy } from "./object-create.js";
-import { listLog, readNewest, readOrigin, type ListedLog, type LogOrigin } from "./object-end.js";
+import { listLog, readNewest, readOrigin, requireObjects, type ListedLog, type LogOrigin } from "./object-end.js";
 import { logKey } from "./object-layout.js";
 
 /** What {@link claimTerm} needs. */
@@ -47,6 +47,7 @@ export async function claimTerm(options: ClaimOptions): Promise<ClaimedTerm> {
     if (listed === undefined) {
       listed = await listLog(objects, signal);
       newest = listed.newest?.position ?? 0;
+      if (newest === 0) await requireObjects(objects, signal);
       origin = newest === 0 ? undefined : await readOrigin(objects, listed.floor, signal);
     }
     const previous = newest === 0 ? undefined : await readNewest(objects, newest, signal);

@@ -1,8 +1,9 @@
 import { WalError } from "./errors.js";
-import { ObjectKind, seqAfter, type ObjectHeader } from "./format/object.js";
+import { ObjectKind, type ObjectHeader } from "./format/object.js";
 import type { ListedObject, LogObjects } from "./log-objects.js";
 import { corruptObject, requireHeader } from "./object-check.js";
-import { logKey, trimKey } from "./object-layout.js";
+import { isReserveKey, parseSegmentKey } from "./layout.js";
+import { isObjectKey, logKey, trimKey } from "./object-layout.js";
 
 /** What listings show of a log. The end is the log's; where the unpacked objects begin is a good guess. */
 export interface ListedLog {
@@ -49,6 +50,20 @@ export async function listLog(objects: LogObjects, signal: AbortSignal | undefin
   }
 }
 
+/**
+ * Refuses a prefix that holds something else, before anything is written there. A log that is there needs no such look.
+ *
+ * @throws WAL_NOT_A_LOG.
+ */
+export async function requireObjects({ storage, prefix }: LogObjects, signal: AbortSignal | undefined): Promise<void> {
+  for await (const { key } of storage.list(prefix, { signal, limit: 1 })) {
+    if (isObjectKey(prefix, key)) return;
+    const isFiles = parseSegmentKey(prefix, key) !== undefined || isReserveKey(prefix, key);
+    const what = isFiles ? "the prefix holds a log in files, and this storage cannot append" : "the prefix holds something else than a log";
+    throw new WalError("WAL_NOT_A_LOG", `${what}; give the log a directory of its own`, { operation: "openLog", key });
+  }
+}
+
 /** Where the log begins now: what its floor says, or, as long as nothing was trimmed, the claim at position 1. */
 export async function readOrigin(objects: LogObjects, listed: number | undefined, signal: AbortSignal | undefined): Promise<LogOrigin> {
   let floor = listed;
@@ -77,11 +92,6 @@ export async function readNewest(objects: LogObjects, position: number, signal: 
   const header = requireHeader(bytes, key, position);
   if (header.kind > ObjectKind.claim || header.lastPosition !== position) throw corruptObject(key, position, "it is another kind of object than its key says");
   return header;
-}
-
-/** The last sequence number of a log whose newest object has this header. */
-export function lastSeqOf(header: ObjectHeader): number {
-  return seqAfter(header) - 1;
 }
 
 function missing(objects: LogObjects, position: number, key: string = logKey(objects.prefix, position)): WalError {

@@ -11,7 +11,7 @@ export interface ObjectHistory {
   /** The greatest position that is known. */
   newest(): number;
   /** Looks again where the log begins. */
-  refresh(): Promise<void>;
+  refreshOrigin(): Promise<void>;
   /** An object of the log that is in memory. */
   held(position: number): Uint8Array | undefined;
 }

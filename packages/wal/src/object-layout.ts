@@ -63,6 +63,11 @@ export function parseTrimKey(prefix: StoragePrefix, key: StorageKey): number | u
   return parsePosition(`${prefix}${TRIM}`, key);
 }
 
+/** Whether this is the key of an object of a log. */
+export function isObjectKey(prefix: StoragePrefix, key: StorageKey): boolean {
+  return parseLogKey(prefix, key) !== undefined || parsePackKey(prefix, key) !== undefined || parseTrimKey(prefix, key) !== undefined;
+}
+
 function parsePosition(directory: string, key: StorageKey): number | undefined {
   return key.startsWith(directory) ? positionOf(OBJECT_NAME.exec(key.slice(directory.length))?.[1]) : undefined;
 }

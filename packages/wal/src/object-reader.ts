@@ -95,7 +95,7 @@ export class ForwardCursor implements CommitCursor {
     const position = found?.first ?? this.#position ?? 1;
     const key = found?.key ?? logKey(this.#history.objects.prefix, position);
     const { floor } = this.#history.origin();
-    await this.#history.refresh();
+    await this.#history.refreshOrigin();
     const problem = `${key} ${floor}: ${reason}`;
     this.#problems = problem === this.#problem ? this.#problems + 1 : 1;
     this.#problem = problem;

@@ -165,7 +165,7 @@ class ObjectWriter implements LogWriter, ObjectHistory {
   }
 
   /** A writer that was fenced and does not know it, or a merger, may have trimmed or packed. */
-  async refresh(): Promise<void> {
+  async refreshOrigin(): Promise<void> {
     const floor = (await this.objects.listFloors(undefined)).at(-1) ?? 0;
     if (floor > this.#origin.floor) this.#origin = await readOrigin(this.objects, floor, undefined);
   }
