@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 
+import { addCanariesCommand } from "./canaries/command.js";
 import { addRealCommands } from "./real/commands.js";
 import { RefusedError } from "./refused.js";
 
 const program: Command = new Command("crash-lab")
   .description("Breaks storage on command, and checks that every store survives it. Exit code 0: nothing was violated (skips are shown); 1: something was; 2: refused to run.")
   .showHelpAfterError();
+addCanariesCommand(program);
 addRealCommands(program);
 
 try {

@@ -1,0 +1,19 @@
+import type { Invariant } from "../simulated/violation.js";
+import type { Patch } from "./patched-modules.js";
+
+/** A broken variant of the code. The crash lab must notice it. */
+export interface Canary {
+  /** What it does, or does not do. */
+  readonly name: string;
+  /** The invariant that it breaks. */
+  readonly invariant: Invariant;
+  readonly store: "storage-fs" | "wal";
+  /** Changes of the built code; several make one break. */
+  readonly patches: readonly Patch[];
+  /** What goes wrong, as a sentence. */
+  readonly why: string;
+  /** As what it may be reported: the lab tells the first promise that it finds broken. */
+  readonly expects: readonly Invariant[];
+  /** Name of the scene that meets it, where random histories of the store do not, or only after minutes. */
+  readonly scene?: string | undefined;
+}

@@ -1,0 +1,23 @@
+import Table from "cli-table3";
+
+import type { Hunt } from "./hunt.js";
+
+/** What found which canary, as a table for a terminal. */
+export function huntsTable(hunts: readonly Hunt[]): string {
+  const table = new Table({
+    head: ["canary", "breaks", "found as", "found by", "states", "ms"],
+    colAligns: ["left", "left", "left", "left", "right", "right"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { canary, history, states, milliseconds, violation, survival } of hunts) {
+    table.push([
+      canary.name,
+      canary.invariant,
+      survival === undefined ? (violation?.invariant ?? "") : "SURVIVED",
+      history,
+      states.toLocaleString("en"),
+      milliseconds.toFixed(0),
+    ]);
+  }
+  return table.toString();
+}

@@ -1,0 +1,29 @@
+import { describe, expect, test } from "vitest";
+
+import { CANARIES } from "../../src/canaries/all-canaries.js";
+import { directedHistory } from "../../src/canaries/directed-history.js";
+import { hunt } from "../../src/canaries/hunt.js";
+import { realModules } from "../../src/canaries/patched-modules.js";
+import { SCENES } from "../../src/canaries/scenes.js";
+
+// Broken code that is found by a scene which correct code does not pass either would say nothing.
+describe("the code as it is passes", () => {
+  test.for(SCENES)("$name", async (scene) => {
+    const { states, violation } = await directedHistory(scene).run({ modules: realModules, profile: "posix", seed: 1, maxStates: Infinity });
+    expect(violation?.message).toBeUndefined();
+    expect(states).toBeGreaterThan(1);
+  });
+});
+
+describe("a canary is found", () => {
+  test.for(CANARIES)("$name", async (canary) => {
+    const { survival, violation } = await hunt(canary);
+    expect(survival).toBeUndefined();
+    // Code that falls over is no canary: it must go on, and break a promise.
+    expect(violation?.message).not.toMatch(/TypeError|ReferenceError|RangeError/);
+  });
+});
+
+test("names are given once", () => {
+  for (const names of [CANARIES.map(({ name }) => name), SCENES.map(({ name }) => name)]) expect(new Set(names).size).toBe(names.length);
+});
