@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from "commander";
 
 import type { KillOptions } from "./kill/run.js";
 import type { PowerCutOptions } from "./power-cut/run.js";
+import type { SweepOptions } from "./sweep/run.js";
 
 /** Adds the commands that work on this machine's real processes and disks. The code of each is loaded when it is called. */
 export function addRealCommands(program: Command): void {
@@ -11,6 +12,14 @@ export function addRealCommands(program: Command): void {
     .action(async (options: KillOptions) => {
       const { runKill } = await import("./kill/run.js");
       process.exitCode = await runKill(options);
+    });
+  rung(program, "sweep", "lets each system call of each store's script fail (needs strace), and fills disks and limits")
+    .option("--seconds <seconds>", "for how long; a sample of the faults is tried", wholeNumber, 60)
+    .option("--cases <number>", "at most so many faults", wholeNumber)
+    .option("--all", "every fault, however long it takes")
+    .action(async (options: SweepOptions) => {
+      const { runSweep } = await import("./sweep/run.js");
+      process.exitCode = await runSweep(options);
     });
   rung(program, "power-cut", "cuts the power of a mounted file system while writers write (needs root), and looks for what was acknowledged")
     .option("--cycles <number>", "how many power cuts of each file system", wholeNumber, 100)

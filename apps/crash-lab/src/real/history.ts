@@ -38,13 +38,17 @@ export interface History {
   violations(where: string): readonly Violation[];
 }
 
-/** @param crash - What the crashes of this history are. */
-export function createHistory(store: StoreName, crash: "process" | "power"): History {
+/**
+ * @param crash - What the crashes of this history are.
+ * @param earlier - What one child has claimed already that worked on the store before this history begins.
+ */
+export function createHistory(store: StoreName, crash: "process" | "power", earlier: readonly Claim[] = []): History {
   const subject = store === "log" ? logSubject(crash) : objectsSubject();
+  for (const claim of earlier) subject.take(claim);
   const failures: Finding[] = [];
   /** Claims that wait until it is known when power was cut. */
   let held: TimedClaim[] | undefined;
-  let nextChild = 1;
+  let nextChild = earlier.length === 0 ? 1 : 2; // no two children have the same tokens
   let reported = 0;
   return {
     store,

@@ -10,6 +10,8 @@ export interface WorkOptions {
   readonly maxBytes: number;
   /** The log's durability: `undefined` is synced. */
   readonly syncEveryMs?: number;
+  /** Of a script: only its beginning, and then the process ends without closing anything. */
+  readonly unfinished?: boolean;
 }
 
 /** Prefixes below the root, one for each store. */
@@ -29,5 +31,6 @@ function isWorkOptions(value: unknown): value is WorkOptions {
   if (typeof value !== "object" || value === null || !("root" in value) || !("seed" in value)) return false;
   const { root, seed, ...rest } = value;
   const isWhole = ["firstToken", "inFlight", "maxBytes"].every((name) => name in rest);
-  return typeof root === "string" && typeof seed === "string" && isWhole && Object.values(rest).every((it) => Number.isSafeInteger(it));
+  const areKnown = Object.values(rest).every((it) => typeof it === "boolean" || Number.isSafeInteger(it));
+  return typeof root === "string" && typeof seed === "string" && isWhole && areKnown;
 }
