@@ -1,7 +1,7 @@
 /**
  * Who decides what a disk leaves to chance: which unsynced writes survive a crash, where a write is torn, which bit rots.
  *
- * One interface, three drivers: {@link seededAdversary} for long runs, {@link exhaust} for small histories,
+ * One interface, three drivers: {@link sample} for long runs, {@link exhaust} for small histories,
  * `adversaryArbitrary` of `@holdfast/storage-sim/fast-check` for properties that shrink.
  */
 export interface Adversary {

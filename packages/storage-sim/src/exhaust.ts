@@ -1,4 +1,5 @@
 import type { Adversary } from "./adversary.js";
+import { attempt } from "./failed-run.js";
 
 /** Answer of {@link exhaust}. */
 export interface Exhausted {
@@ -22,13 +23,13 @@ export interface ExhaustOptions {
  * Runs `run` with every sequence of choices there is, depth first, beginning with all zeros. `run` must be deterministic: given
  * the same choices it asks for the same ones next.
  *
- * @param run - Gets an adversary that is good for this run only. What it throws ends the search and is thrown.
- * @throws Error if `run` asks for other choices than before.
+ * @param run - Gets an adversary that is good for this run only.
+ * @throws {@link FailedRunError} for the first run that throws, also when it asked for other choices than before.
  */
 export async function exhaust(run: (adversary: Adversary) => Promise<void> | void, options: ExhaustOptions): Promise<Exhausted> {
   const search = new Search(options.branches);
   for (let runs = 0; runs < options.limit; ) {
-    await run(search.begin());
+    await attempt(run, search.begin());
     runs += 1;
     if (!search.advance()) return { runs, complete: true };
   }

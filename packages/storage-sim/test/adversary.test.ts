@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { exhaust, formatChoices, mildAdversary, parseChoices, recordedAdversary, recording, seededAdversary, seededRandom, type Adversary } from "../src/index.js";
+import { exhaust, formatChoices, mildAdversary, parseChoices, recordedAdversary, recording, sample, seededAdversary, seededRandom, type Adversary } from "../src/index.js";
 
 const draw = (adversary: Adversary, counts: readonly number[]): readonly number[] => counts.map((count) => adversary.choose("x", count));
 
@@ -107,4 +107,30 @@ test("seeded random bytes are the same everywhere, and go on", () => {
   expect(seededRandom(8).bytes(10)).not.toEqual(seededRandom(7).bytes(10));
   expect(random.bytes(0)).toEqual(new Uint8Array(0));
   expect(new Set(random.bytes(5000)).size).toBe(256);
+});
+
+describe("the seeded driver", () => {
+  test("runs one seed after the other, each as its adversary alone would", async () => {
+    const runs: (readonly number[])[] = [];
+    await sample((adversary) => {
+      runs.push(draw(adversary, [9, 9, 9]));
+    }, { runs: 3, seed: 40 });
+    expect(runs).toEqual([40, 41, 42].map((seed) => draw(seededAdversary(seed), [9, 9, 9])));
+  });
+
+  test("refuses what is no seed", async () => {
+    await expect(sample(() => undefined, { runs: 1, seed: 0.5 })).rejects.toThrow(RangeError);
+  });
+});
+
+test("a run that throws anything is a failed run with its choices", async () => {
+  const thrown = await sample(
+    (adversary) => {
+      draw(adversary, [1, 1]);
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- What other people's code throws need not be an error.
+      throw "no error";
+    },
+    { runs: 1 },
+  ).catch((error: unknown) => error);
+  expect(thrown).toMatchObject({ name: "FailedRunError", message: "choices -: no error", choices: [0, 0], cause: "no error" });
 });
