@@ -1,0 +1,7 @@
+import * as storage from "@holdfast/storage";
+import * as storageFs from "@holdfast/storage-fs";
+import * as wal from "@holdfast/wal";
+import type { ModulesUnderTest } from "./store-history.js";
+
+/** The packages as they are. */
+export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, wal };
