@@ -149,7 +149,7 @@ export class LogStage {
   }
 
   /** Puts other bytes in the place of durable ones. */
-  harmBytes(path: string, offset: number, bytes: Uint8Array, mayLoseFrom = Infinity): void {
+  harmBytes(path: string, offset: number, bytes: Uint8Array, mayLoseFrom: number = Infinity): void {
     this.disk.poke(path, offset, bytes);
     this.ledger.harm(mayLoseFrom);
   }
