@@ -149,9 +149,9 @@ export class LogStage {
   }
 
   /** Puts other bytes in the place of durable ones. */
-  harmBytes(path: string, offset: number, bytes: Uint8Array, mayLoseFrom: number = Infinity): void {
+  harmBytes(path: string, offset: number, bytes: Uint8Array, mayLoseFrom?: number): void {
     this.disk.poke(path, offset, bytes);
-    this.ledger.harm(mayLoseFrom);
+    this.ledger.harm(mayLoseFrom ?? Infinity);
   }
 
   /** Nothing is wrong with the disk any more: an append must have been taken. */
