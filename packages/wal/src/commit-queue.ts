@@ -62,6 +62,11 @@ export class CommitQueue {
     return this.#commits.length === 0 && this.#waiting.length === 0;
   }
 
+  /** Whether nothing more can join the oldest commit: another one gathers behind it, or appends wait for room. */
+  get isOldestFull(): boolean {
+    return this.#commits.length > 1 || this.#waiting.length > 0;
+  }
+
   /** Adds one record. It is copied before this returns. */
   append(record: Uint8Array, options: AppendOptions | undefined): Promise<number> {
     const size = 4 + record.length;

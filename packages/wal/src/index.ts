@@ -5,6 +5,7 @@ export type {
   LogClosedEvent,
   LogCommitEvent,
   LogOpenedEvent,
+  LogPackEvent,
   LogPoisonedEvent,
   LogProblemEvent,
   LogSegmentEvent,
@@ -24,8 +25,11 @@ export type {
   LogRecovery,
   LogSource,
   LogStats,
+  LogTakeover,
   ReadRange,
 } from "./types.js";
+export { mergeLog } from "./object-merge.js";
+export type { LogMerge, MergeOptions } from "./object-merge.js";
 export { openLogReader } from "./log-reader.js";
 export { verifyLog } from "./verify.js";
 export type { LogVerification, VerifyFinding, VerifyOptions } from "./verify.js";

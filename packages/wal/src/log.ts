@@ -11,6 +11,7 @@ import { openFileWriter } from "./file-writer.js";
 import { followRecords } from "./follow.js";
 import { MAX_RECORDS_PER_COMMIT } from "./format/segment.js";
 import { IdleTimer } from "./idle-timer.js";
+import { Linger } from "./linger.js";
 import { openObjectWriter } from "./object-writer.js";
 import { checkLogOptions, checkSeq } from "./options.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
@@ -49,6 +50,7 @@ interface LogLimits {
   readonly maxCommitBytes: number;
   readonly maxPendingBytes: number;
   readonly idleMarkerMs: number;
+  readonly lingerMs: number;
   /** `undefined`: every commit is synced. */
   readonly syncEveryMs: number | undefined;
 }
@@ -73,6 +75,7 @@ class DurableLog<T> implements Log<T> {
   readonly #controls: Control[] = [];
   readonly #followers = new Set<() => void>();
   readonly #markTimer: IdleTimer;
+  readonly #linger: Linger;
   #cancelSyncTimer: (() => void) | undefined;
   /** In relaxed mode: those whose commit is written and who wait for the next sync. */
   #unsynced: CommitWaiter[] = [];
@@ -92,8 +95,9 @@ class DurableLog<T> implements Log<T> {
     this.#writer = writer;
     this.#codec = codec;
     this.#limits = limits;
-    this.#queue = new CommitQueue({ headroomBytes, maxBodyBytes: maxCommitBytes - headroomBytes, maxPendingBytes }, writer.nextSeq, this.#schedulePump);
+    this.#queue = new CommitQueue({ headroomBytes, maxBodyBytes: maxCommitBytes - headroomBytes, maxPendingBytes }, writer.nextSeq, this.#joined);
     this.#markTimer = new IdleTimer(limits.clock, limits.idleMarkerMs, this.#markIfIdle);
+    this.#linger = new Linger(limits.clock, limits.lingerMs, this.#scheduledPump);
     // What could not be copied for lack of room is not written: `nextSeq` lies behind it.
     this.#writtenSeq = writer.durableSeq;
     this.#durableSeq = writer.durableSeq;
@@ -188,6 +192,7 @@ class DurableLog<T> implements Log<T> {
       };
       const waiter = new RangeWaiter({ first: this.nextSeq, last: this.nextSeq - 1 }, true, done, reject);
       if (!this.#queue.attach(waiter)) (this.#flying?.waiters ?? this.#unsynced).push(waiter);
+      this.#linger.cut();
       this.#pump();
     });
   }
@@ -218,7 +223,8 @@ class DurableLog<T> implements Log<T> {
   // ------------------------------------------------------------------------------------------------ writing, one at a time
 
   /** Not at once: what is appended in the same turn, and by those whom this turn wakes, shares the commit. */
-  readonly #schedulePump = (): void => {
+  readonly #joined = (): void => {
+    this.#linger.joined();
     if (this.#busy || this.#pumpScheduled) return;
     this.#pumpScheduled = true;
     process.nextTick(this.#scheduledPump);
@@ -241,8 +247,11 @@ class DurableLog<T> implements Log<T> {
       this.#run({ run: () => this.#syncWriter(), resolve: () => undefined, reject: () => undefined });
       return;
     }
+    if (!this.#queue.isOldestFull && this.#closing === undefined && this.#linger.mustWait()) return;
     const commit = this.#queue.take();
-    if (commit !== undefined) this.#write(commit);
+    if (commit === undefined) return;
+    this.#linger.taken(this.#queue.isEmpty);
+    this.#write(commit);
   }
 
   #write(commit: CommitBuffer): void {
@@ -385,6 +394,7 @@ class DurableLog<T> implements Log<T> {
   }
 
   #stopTimers(): void {
+    this.#linger.stop();
     this.#markTimer.stop();
     this.#cancelSyncTimer?.();
     this.#cancelSyncTimer = undefined;

@@ -51,6 +51,13 @@ export class ObjectPacker {
     return this.#run[position - this.#first];
   }
 
+  /** What lies at or below a floor needs no pack. Not while {@link pack} is at work. */
+  forget(floor: number): void {
+    const forgotten = Math.min(Math.max(floor - this.#first + 1, 0), this.#run.length);
+    if (floor >= this.#first - 1) this.#behind = 0;
+    this.#letGo(forgotten);
+  }
+
   /** Bytes in memory. */
   get heldBytes(): number {
     return this.#runBytes;
@@ -107,13 +114,16 @@ export class ObjectPacker {
     } finally {
       // Without the pack they stay as they are, and are merged by reading: memory must not wait for a storage that refuses.
       if (!isPacked) this.#behind += packed.length;
-      this.#run.splice(0, packed.length);
-      this.#runBytes -= packed.reduce((sum, it) => sum + it.length, 0);
-      this.#first += packed.length;
+      this.#letGo(packed.length);
     }
     this.packs++;
     announcePack(prefix, first, last);
     const commits = packed.flatMap((it, index) => (it.length === OBJECT_HEADER_BYTES ? [] : [logKey(prefix, first + index)]));
     await this.#objects.remove(commits);
+  }
+
+  #letGo(count: number): void {
+    for (const bytes of this.#run.splice(0, count)) this.#runBytes -= bytes.length;
+    this.#first += count;
   }
 }

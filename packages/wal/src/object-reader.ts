@@ -46,6 +46,9 @@ export class ForwardCursor implements CommitCursor {
   async next(): Promise<readonly ObjectCommit[] | undefined> {
     while (this.#seq <= this.#range.to) {
       this.#range.signal?.throwIfAborted();
+      // Whatever can still be read of it: what was trimmed is gone for everybody from then on.
+      const { firstSeq } = this.#history.origin();
+      if (this.#seq < firstSeq) throw trimmed("read", this.#seq, firstSeq);
       this.#queue ??= await this.#enter();
       const found = await this.#queue.next();
       const commits = found === undefined ? "it is not there" : this.#take(found);
@@ -56,8 +59,7 @@ export class ForwardCursor implements CommitCursor {
   }
 
   async #enter(): Promise<ObjectQueue> {
-    const { floor, firstSeq } = this.#history.origin();
-    if (this.#seq < firstSeq) throw trimmed("read", this.#seq, firstSeq);
+    const { floor } = this.#history.origin();
     const position = this.#position ?? (await locate(this.#history, this.#seq, this.#range.signal));
     this.#position = Math.max(position, floor + 1);
     this.#goodPosition = Math.max(this.#goodPosition, floor + 1);

@@ -140,6 +140,7 @@ class ObjectWriter implements LogWriter, ObjectHistory {
     this.writtenBytes += OBJECT_HEADER_BYTES;
     this.#origin = { floor: last.position, firstSeq, logId };
     this.#inBackground("remove what was trimmed", async () => {
+      this.#packer.forget(last.position);
       await removeTrimmed(this.objects, last.position, this.#removedThrough);
       this.#removedThrough = last.position;
     });

@@ -5,6 +5,7 @@ import { isShrinking, listSegments, planError, PlanReader, readableSegment } fro
 import { RecordCursor } from "./format/records.js";
 import { FIRST_FRAME_OFFSET, newFrameHeader } from "./format/segment.js";
 import { segmentKey } from "./layout.js";
+import { verifyObjects } from "./object-verify.js";
 import { walkFrames, type ReadableSegment, type WalkEnd } from "./segment-reader.js";
 
 /** Options of {@link verifyLog}. */
@@ -69,6 +70,7 @@ async function look(options: VerifyOptions, prefix: StoragePrefix): Promise<LogV
   const result = { ...NOTHING };
   const sizes = new Map<number, number>();
   try {
+    if (storage.appendable === undefined) return { ...result, ...(await verifyObjects(options, prefix)) };
     const numbers = await listSegments(storage, prefix, signal);
     for (const number of numbers) sizes.set(number, (await storage.stat(segmentKey(prefix, number), { signal }))?.size ?? 0);
     const plan = await new PlanReader(storage, prefix, signal).plan(numbers);

@@ -1,8 +1,8 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { json, openLog, type Log, type LogOptions } from "../src/index.js";
-import { memoryPlace, stores, type Place } from "./support/backends.js";
-import { all, bytesOf, payload, show, turns, until } from "./support/expecting.js";
+import { everyStore, memoryPlace, type Place } from "./support/backends.js";
+import { all, bytesOf, payload, settled, show, turns, until } from "./support/expecting.js";
 import { Follower } from "./support/follower.js";
 import { gatedBackend } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
@@ -15,7 +15,7 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-describe.each(stores)("following a log in $name", (store) => {
+describe.each(everyStore)("following a log in $name", (store) => {
   test("gives what is there and what comes, each record once, in order", async () => {
     const log = await openAt(await store.make(), { segmentBytes: 1024 * 1024 });
     for (let seq = 1; seq <= 20; seq++) await log.append(payload(`r${seq}`, 2000));
@@ -76,9 +76,9 @@ describe.each(stores)("following a log in $name", (store) => {
   });
 });
 
-describe("following", () => {
+describe.each(everyStore)("following, in $name", (store) => {
   test("can be abandoned at any time, quietly, and leaves nothing behind", async () => {
-    const log = await openAt(memoryPlace());
+    const log = await openAt(await store.make());
     for (let seq = 1; seq <= 10; seq++) await log.append(bytesOf(`r${seq}`));
     expect(await all(log.follow({ signal: AbortSignal.abort(new Error("before")) }))).toEqual([]);
     const controller = new AbortController();
@@ -99,7 +99,7 @@ describe("following", () => {
   });
 
   test("leaving the loop is enough", async () => {
-    const log = await openAt(memoryPlace());
+    const log = await openAt(await store.make());
     const { signal } = new AbortController();
     for (let seq = 1; seq <= 3; seq++) await log.append(bytesOf(`r${seq}`));
     for await (const { seq } of log.follow({ signal })) if (seq === 2) break;
@@ -108,7 +108,7 @@ describe("following", () => {
   });
 
   test("delivers only what is durable", async () => {
-    const place = memoryPlace();
+    const place = await store.make();
     const gate = gatedBackend(await place.open());
     gate.open();
     onTestFinished(() => {
@@ -119,42 +119,21 @@ describe("following", () => {
     const follower = new Follower(log);
     gate.close();
     const append = log.append(bytesOf("b"));
-    await turns();
+    await settled();
     expect(follower.records.map(show)).toEqual(["1:a"]);
     gate.open();
     await append;
-    await turns();
+    await settled();
     expect(follower.records.map(show)).toEqual(["1:a", "2:b"]);
     await log.close();
     await follower.done;
   });
 
-  test("of a relaxed log delivers what was synced", async () => {
-    const clock = new ManualClock();
-    const log = await openAt(memoryPlace(), { durability: { syncEveryMs: 1000 }, idleMarkerMs: 60_000, clock });
-    const follower = new Follower(log);
-    await log.append(bytesOf("a"));
-    await turns();
-    expect(follower.seqs).toEqual([]);
-    clock.advance(1000);
-    await turns();
-    expect(follower.seqs).toEqual([1]);
-    await log.append(bytesOf("b"));
-    await log.append(bytesOf("c"), { durability: "synced" });
-    await turns();
-    expect(follower.seqs).toEqual([1, 2, 3]);
-    await log.append(bytesOf("d"));
-    await log.close();
-    await follower.done;
-    expect(follower.seqs).toEqual([1, 2, 3, 4]);
-    expect(follower.ended).toBe("end");
-  });
-
   test("throws when the log is poisoned, behind the last durable record", async () => {
-    const place = memoryPlace();
+    const place = await store.make();
     const gate = gatedBackend(await place.open());
     gate.open();
-    const log = await openLog({ storage: gate.backend, prefix: "orders" });
+    const log = await openLog({ storage: gate.backend, prefix: "orders", commitTimeoutMs: 0 });
     await log.append(bytesOf("a"));
     const waiting = new Follower(log);
     const slow = new Follower(log, {}, () => turns(5));
@@ -175,7 +154,7 @@ describe("following", () => {
   });
 
   test("throws at a record that the codec refuses, with its number", async () => {
-    const place = memoryPlace();
+    const place = await store.make();
     const raw = await openAt(place);
     await raw.append(bytesOf('{"a":1}'));
     await raw.append(bytesOf("{no json"));
@@ -189,7 +168,7 @@ describe("following", () => {
   });
 
   test("each loop over one iterable follows by itself", async () => {
-    const log = await openAt(memoryPlace());
+    const log = await openAt(await store.make());
     await log.append(bytesOf("a"));
     const records = log.follow();
     const one = records[Symbol.asyncIterator]();
@@ -202,5 +181,28 @@ describe("following", () => {
     await log.close();
     expect((await one.next()).done).toBe(true);
     expect((await other.next()).done).toBe(true);
+  });
+});
+
+describe("following", () => {
+  test("of a relaxed log delivers what was synced", async () => {
+    const clock = new ManualClock();
+    const log = await openAt(memoryPlace(), { durability: { syncEveryMs: 1000 }, idleMarkerMs: 60_000, clock });
+    const follower = new Follower(log);
+    await log.append(bytesOf("a"));
+    await turns();
+    expect(follower.seqs).toEqual([]);
+    clock.advance(1000);
+    await turns();
+    expect(follower.seqs).toEqual([1]);
+    await log.append(bytesOf("b"));
+    await log.append(bytesOf("c"), { durability: "synced" });
+    await turns();
+    expect(follower.seqs).toEqual([1, 2, 3]);
+    await log.append(bytesOf("d"));
+    await log.close();
+    await follower.done;
+    expect(follower.seqs).toEqual([1, 2, 3, 4]);
+    expect(follower.ended).toBe("end");
   });
 });

@@ -23,16 +23,22 @@ export interface Place {
 /** A kind of place. Each is emptied when the test that made it has finished. */
 export interface Store {
   readonly name: string;
+  /** Whether files grow there. Else a log is made of objects. */
+  readonly appendable: boolean;
   make(): Promise<Place>;
 }
 
-export const memory: Store = { name: "memory", make: () => Promise.resolve(memoryPlace()) };
-const directory: Store = { name: "directory", make: () => directoryPlace() };
+export const memory: Store = { name: "memory", appendable: true, make: () => Promise.resolve(memoryPlace()) };
+const directory: Store = { name: "directory", appendable: true, make: () => directoryPlace() };
+const objects: Store = { name: "memory without append", appendable: false, make: () => Promise.resolve(memoryPlace(false)) };
+/** Where files grow. */
 export const stores: readonly Store[] = [memory, directory];
+/** Every kind of storage: what a log promises does not depend on it. */
+export const everyStore: readonly Store[] = [memory, directory, objects];
 
-export function memoryPlace(): Place {
+export function memoryPlace(appendable = true): Place {
   const disk = memoryDisk();
-  const open = (): StorageBackend => memoryBackend({ disk });
+  const open = (): StorageBackend => memoryBackend({ disk, appendable });
   return {
     open: () => Promise.resolve(open()),
     crash: () => {

@@ -1,15 +1,15 @@
 import { StorageError, type AppendFile, type AppendableStorage, type StorageBackend } from "@holdfast/storage";
 
-/** A backend whose appends wait at a gate, and fail on demand. */
+/** A backend whose commits wait at a gate, and fail on demand: appends, or where there are none objects that are created. */
 export interface GatedBackend {
   readonly backend: StorageBackend;
   /** Lets everything through, what waits included. */
   open(): void;
-  /** Appends wait from now on. */
+  /** Commits wait from now on. */
   close(): void;
-  /** No file can be made: STORAGE_FULL, `not_applied`. */
+  /** No file and no object can be made: STORAGE_FULL, `not_applied`. */
   full: boolean;
-  /** Appends and syncs fail: STORAGE_WRITE_FAILED, `unknown`. Nothing is written. */
+  /** Commits and syncs fail: STORAGE_WRITE_FAILED, `unknown`. Nothing is written. */
   failing: boolean;
 }
 
@@ -30,10 +30,9 @@ export function delegate(inner: StorageBackend): StorageBackend {
   };
 }
 
-/** Puts a gate in front of the appends of a backend. It is closed. */
+/** Puts a gate in front of the commits of a backend. It is closed. Claims pass: a log can be opened. */
 export function gatedBackend(inner: StorageBackend): GatedBackend {
   const appendable = inner.appendable;
-  if (appendable === undefined) throw new Error("cannot append");
   let waiting: (() => void)[] = [];
   let isOpen = false;
   const pass = async (): Promise<void> => {
@@ -61,15 +60,26 @@ export function gatedBackend(inner: StorageBackend): GatedBackend {
     close: () => file.close(),
     [Symbol.asyncDispose]: () => file.close(),
   });
-  const storage: AppendableStorage = {
+  const failIfFull = (operation: string, key: string): void => {
+    if (gated.full) throw new StorageError("STORAGE_FULL", "injected", { operation, key, outcome: "not_applied", retryable: true });
+  };
+  const create: StorageBackend["create"] = async (key, body, options) => {
+    failIfFull("create", key);
+    if (body instanceof Uint8Array && body.length > 128) {
+      await pass();
+      failIfAsked("create", key);
+    }
+    return inner.create(key, body, options);
+  };
+  const storage: AppendableStorage | undefined = appendable && {
     lock: (prefix, options) => appendable.lock(prefix, options),
     async open(key, options) {
-      if (gated.full) throw new StorageError("STORAGE_FULL", "injected", { operation: "open", key, outcome: "not_applied", retryable: true });
+      failIfFull("open", key);
       return wrap(await appendable.open(key, options));
     },
   };
   const gated: GatedBackend = {
-    backend: { ...delegate(inner), appendable: storage },
+    backend: { ...delegate(inner), appendable: storage, create: appendable === undefined ? create : (key, body, options) => inner.create(key, body, options) },
     open() {
       isOpen = true;
       for (const resolve of waiting) resolve();
