@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { runCheck } from "../src/check.js";
 import { fileLogChecks } from "../src/file-log/checks.js";
@@ -6,6 +5,7 @@ import { configurationOf } from "../src/file-log/configurations.js";
 import { fileLogModel } from "../src/file-log/model.js";
 import { rules } from "../src/file-log/rules.js";
 import { search } from "../src/search.js";
+import { rowsOfReadme } from "./readme.js";
 
 /** Larger searches run by command only. */
 const MAX_STATES = 200_000;
@@ -57,17 +57,8 @@ describe("the list of searches", () => {
   });
 
   it("is the one whose results README.md shows", () => {
-    const rows = readFileSync(new URL("../README.md", import.meta.url), "utf8")
-      .split("\n")
-      .filter((line) => /^\| .* [\d,]+ \| [\d,]+ \| [^|]+ \|$/.test(line))
-      .map((line) => line.split("|").map((cell) => cell.trim()))
-      .map((cells) => ({ name: cells[1], states: cells.at(-4), steps: cells.at(-3) }));
-    const expected = fileLogChecks.map(({ name, recorded }) => ({
-      name,
-      states: recorded?.states.toLocaleString("en-US"),
-      steps: recorded?.steps.toLocaleString("en-US"),
-    }));
-    expect(rows).toEqual(expected);
+    const expected = fileLogChecks.map(({ name, recorded }) => ({ name, ...recorded }));
+    expect(rowsOfReadme("The log on a local directory")).toEqual(expected);
   });
 
   it("leaves two controls and the large configurations to the command", () => {
