@@ -35,13 +35,16 @@ export interface Check {
   readonly recorded: Recorded | undefined;
 }
 
+/** What a search found when it was last looked at. */
 export interface Recorded {
   readonly states: number;
   readonly steps: number;
 }
 
+/** How a search ended: the first two for `safe` and `large`, the next two for `control`, then two for `redundant`; the last for all. */
 export type Outcome = "safe" | "violated" | "found" | "missed" | "covered" | "needed" | "not complete";
 
+/** What one run of a check showed. */
 export interface CheckResult {
   readonly check: Check;
   readonly outcome: Outcome;
@@ -54,12 +57,14 @@ export interface CheckResult {
   readonly differsFromRecorded: boolean;
 }
 
+/** How a check is run. */
 export interface RunOptions {
   /** Instead of the check's own limit. */
   readonly limit?: number | undefined;
   readonly onProgress?: ((found: number, expanded: number) => void) | undefined;
 }
 
+/** Searches the check's model until it is done or at the limit, and compares the result with the recorded one. */
 export function runCheck(check: Check, options: RunOptions = {}): CheckResult {
   const model = check.makeModel();
   const start = performance.now();

@@ -52,6 +52,7 @@ export function traceReport({ check, outcome, states, violation }: CheckResult):
   return `${title}\n${violation.message}\n${numbered(violation.trace)}`;
 }
 
+/** A number as people read it: `1,234`. */
 export function count(value: number): string {
   return value.toLocaleString("en-US");
 }

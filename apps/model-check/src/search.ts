@@ -26,6 +26,7 @@ export interface Model {
   expand(state: Uint32Array, visitor: Visitor): void;
 }
 
+/** How far to search. */
 export interface SearchOptions {
   /** Stop when so many states were found. At least 1. */
   readonly limit: number;
@@ -33,6 +34,7 @@ export interface SearchOptions {
   readonly onProgress?: ((found: number, expanded: number) => void) | undefined;
 }
 
+/** What a search found. */
 export interface SearchResult {
   /** Different states found, the initial one included. */
   readonly states: number;

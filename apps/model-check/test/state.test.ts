@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { Block, FrameKind, MAX_FRAMES, MAX_SEGMENTS, MAX_SEQ, normalise, Phase, State } from "../src/file-log/state.js";
+import { Phase } from "../src/file-log/actors.js";
+import { Block } from "../src/file-log/block.js";
+import { FrameKind } from "../src/file-log/frame.js";
+import { normalise } from "../src/file-log/normalise.js";
+import { MAX_FRAMES } from "../src/file-log/segment.js";
+import { MAX_SEGMENTS, MAX_SEQ, State } from "../src/file-log/state.js";
 
 /** Every field of the window that can be set. */
 function fieldsOf(window: object): string[] {

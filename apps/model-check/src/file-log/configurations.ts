@@ -83,6 +83,7 @@ const defaultBounds: Bounds = {
   provenStays: "no",
 };
 
+/** The configuration with `bounds`, the default ones where they name nothing, of a log that does not keep the rule `broken`. */
 export function configurationOf(bounds: Partial<Bounds>, broken?: RuleName): Configuration {
   return { ...defaultBounds, ...bounds, broken };
 }

@@ -1,5 +1,7 @@
-import { Block, Fill } from "./state.js";
-import type { BlockPlace, Segment, State } from "./state.js";
+import { Block, Fill } from "./block.js";
+import type { BlockPlace } from "./block.js";
+import type { Segment } from "./segment.js";
+import type { State } from "./state.js";
 import type { Steps } from "./steps.js";
 
 /** The file leaves the view; its blocks stay until the disk forgets its entry too. */

@@ -1,8 +1,15 @@
+import { Phase } from "./actors.js";
+import { Block } from "./block.js";
+import type { BlockPlace } from "./block.js";
 import { breaks } from "./configurations.js";
 import { takePowerLosses } from "./disk.js";
+import { FrameKind } from "./frame.js";
+import type { Frame } from "./frame.js";
 import { contradicts, forgetRelaxed, isVouchedFor, promiseDurable, releaseFrom } from "./promises.js";
-import { Block, FrameKind, MAX_FRAMES, MAX_SEQ, Phase } from "./state.js";
-import type { BlockPlace, Frame, Segment, State } from "./state.js";
+import { MAX_FRAMES } from "./segment.js";
+import type { Segment } from "./segment.js";
+import { MAX_SEQ } from "./state.js";
+import type { State } from "./state.js";
 import type { Steps } from "./steps.js";
 
 /** Everything that happens to a log from outside: crashes, power loss, a cache that forgets, damage. */

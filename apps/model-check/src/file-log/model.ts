@@ -13,6 +13,7 @@ export interface FileLogModel extends Model {
   readonly counts: Readonly<Record<EventName, number>>;
 }
 
+/** The model of a log that starts as an empty directory. Bounds and the rule that it does not keep are in `configuration`. */
 export function fileLogModel(configuration: Configuration): FileLogModel {
   const steps = new Steps(configuration);
   return {

@@ -1,9 +1,12 @@
+import { isReadable } from "./block.js";
 import { breaks } from "./configurations.js";
 import type { Configuration } from "./configurations.js";
+import { FrameKind } from "./frame.js";
 import { scanSegment } from "./scan.js";
 import type { SegmentScan } from "./scan.js";
-import { isReadable, FrameKind, MAX_SEGMENTS, MAX_SEQ } from "./state.js";
-import type { Segment, State } from "./state.js";
+import type { Segment } from "./segment.js";
+import { MAX_SEGMENTS, MAX_SEQ } from "./state.js";
+import type { State } from "./state.js";
 
 /** What an open would do now. */
 export interface Plan {

@@ -1,8 +1,12 @@
+import { Block } from "./block.js";
 import type { Configuration } from "./configurations.js";
+import { FrameKind } from "./frame.js";
+import type { Frame } from "./frame.js";
 import { planRecovery } from "./plan.js";
 import type { Plan } from "./plan.js";
-import { at, Block, FrameKind, MAX_SEQ } from "./state.js";
-import type { Frame, Segment, State } from "./state.js";
+import type { Segment } from "./segment.js";
+import { at, MAX_SEQ } from "./state.js";
+import type { State } from "./state.js";
 
 /**
  * Compares what an undisturbed open would find now with everything that was promised. Returns the first promise that would be
@@ -111,6 +115,7 @@ export function reportGone(state: State, plan: Plan): void {
   promises.gone |= gone;
 }
 
+/** Whether an open reported the record `value` as not kept. */
 export function wasReportedGone(state: State, value: number): boolean {
   return ((state.promises.gone >> value) & 1) === 1;
 }

@@ -1,8 +1,10 @@
+import { isReadable } from "./block.js";
 import { breaks } from "./configurations.js";
+import { FrameKind } from "./frame.js";
 import { contradicts, promiseDurable, wasReportedGone } from "./promises.js";
 import { scanSegment } from "./scan.js";
-import { isReadable, FrameKind, MAX_SEQ } from "./state.js";
-import type { Segment } from "./state.js";
+import type { Segment } from "./segment.js";
+import { MAX_SEQ } from "./state.js";
 import type { Steps } from "./steps.js";
 
 /**

@@ -1,7 +1,9 @@
+import { Block, Fill, isReadable } from "./block.js";
 import { breaks } from "./configurations.js";
 import type { Configuration } from "./configurations.js";
-import { Block, Fill, isReadable, FrameKind } from "./state.js";
-import type { Frame, Segment } from "./state.js";
+import { FrameKind } from "./frame.js";
+import type { Frame } from "./frame.js";
+import type { Segment } from "./segment.js";
 
 /**
  * What one segment is, judged by its own bytes. `absent`: never finished, nothing was ever written behind the header.
@@ -10,6 +12,7 @@ import type { Frame, Segment } from "./state.js";
  */
 export type SegmentClass = "absent" | "damaged" | "prepared" | "begun" | "established";
 
+/** What the scan of one segment finds. */
 export interface SegmentScan {
   readonly class: SegmentClass;
   /** Number of valid frames before the first one that is not. */

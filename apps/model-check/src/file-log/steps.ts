@@ -1,7 +1,8 @@
 import type { Label, Visitor } from "../search.js";
 import type { Configuration } from "./configurations.js";
+import { normalise } from "./normalise.js";
 import { brokenPromise, noteProven } from "./promises.js";
-import { normalise, State } from "./state.js";
+import { State } from "./state.js";
 
 /** Steps worth counting, so that "safe" is not "never tried". */
 export type EventName =

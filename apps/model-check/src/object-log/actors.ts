@@ -1,5 +1,5 @@
+import { Window } from "../window.js";
 import { nameOfWriter } from "./content.js";
-import { Window } from "./window.js";
 
 /**
  * The processes that work on one log, as windows onto the bytes of a state: `writer.phase = WriterPhase.open` writes one byte. A

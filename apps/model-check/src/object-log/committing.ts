@@ -10,6 +10,7 @@ import type { Steps } from "./steps.js";
 
 // Committing: one record, one PUT, one in flight; and what becomes of a PUT without an answer.
 
+/** Creates the object of the next record, or fails to because the position is taken, or gets no answer. */
 export function putCommit(steps: Steps, writer: Writer): void {
   const { id, record, nextSeq, isAmbiguous } = writer;
   const position = writer.position + 1;

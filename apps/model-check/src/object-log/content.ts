@@ -12,18 +12,22 @@ const FIRST_CLAIM = 128;
 const SEQS = 8;
 const RECORDS = 4;
 
+/** A commit of `writer` (0 to 2) with its record `record` (0 to 3) under the sequence number `seq` (1 to 7). */
 export function commitOf(writer: number, record: number, seq: number): number {
   return 1 + (writer * RECORDS + record) * SEQS + seq;
 }
 
+/** A claim of `writer` (0 to 2) that states `nextSeq` (1 to 7). */
 export function claimOf(writer: number, nextSeq: number): number {
   return FIRST_CLAIM + writer * SEQS + nextSeq;
 }
 
+/** Whether there is a commit. */
 export function isCommit(content: number): boolean {
   return content !== NOTHING && content < FIRST_CLAIM;
 }
 
+/** Whether there is a claim. */
 export function isClaim(content: number): boolean {
   return content >= FIRST_CLAIM;
 }
@@ -48,6 +52,7 @@ export function nextSeqOf(content: number): number {
   return isCommit(content) ? seqOf(content) + 1 : seqOf(content);
 }
 
+/** The content in words, for traces. */
 export function describe(content: number): string {
   if (content === NOTHING) return "404";
   const writer = nameOfWriter(writerOf(content));
@@ -56,6 +61,7 @@ export function describe(content: number): string {
     : `claim of ${writer}, next number ${seqOf(content)}`;
 }
 
+/** A, B or C. */
 export function nameOfWriter(writer: number): string {
   return "ABC".charAt(writer);
 }

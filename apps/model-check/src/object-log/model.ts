@@ -18,6 +18,7 @@ export interface ObjectLogModel extends Model {
   readonly counts: Readonly<Record<EventName, number>>;
 }
 
+/** The model of a log with the processes of `configuration`, and without the rule that it does not keep. */
 export function objectLogModel(configuration: Configuration): ObjectLogModel {
   const steps = new Steps(configuration);
   const { now } = steps;

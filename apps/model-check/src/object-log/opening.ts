@@ -11,6 +11,7 @@ import { newestPosition } from "./store.js";
 
 // Opening: find the newest object, claim the position behind it, and list once more.
 
+/** Lists for the newest object. There is none in a new log, which begins at position 1. */
 export function findNewest(steps: Steps, writer: Writer): void {
   const newest = newestPosition(steps.now);
   steps.take(() => `${writer.name}: LIST log/, the newest is ${newest}`, (next) => {
@@ -53,6 +54,7 @@ export function putClaim(steps: Steps, writer: Writer): void {
   });
 }
 
+/** There was no answer to the claim: GET it back. It is one's own, not there, or another's. */
 export function resolveClaim(steps: Steps, writer: Writer): void {
   const { id, nextSeq } = writer;
   const position = writer.position + 1;

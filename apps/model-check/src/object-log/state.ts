@@ -1,6 +1,6 @@
+import { Window } from "../window.js";
 import { Merger, Reader, Role, Trimmer, Writer } from "./actors.js";
 import { NOTHING } from "./content.js";
-import { Window } from "./window.js";
 
 /**
  * One state of the model, packed into bytes so that tens of millions of them can be stored and compared. The classes are windows
@@ -9,9 +9,13 @@ import { Window } from "./window.js";
 
 /** Bounds of every state. What needs more stops there; configurations bound the rest more tightly. */
 export const MAX_POSITION = 8;
+/** Packs that can lie in `pack/` at a time. */
 export const MAX_PACKS = 3;
+/** Requests that can be under way at a time. */
 export const MAX_REQUESTS = 4;
+/** Writers: A, B and C. */
 export const MAX_WRITERS = 3;
+/** Mergers: 0 and 1. */
 export const MAX_MERGERS = 2;
 
 /** An object in `pack/`: those of the log at positions `first` to `last`. */
@@ -90,6 +94,7 @@ export class Request extends Window implements RequestContent {
   erase(): void { this.clear(0, Request.size); }
 }
 
+/** Everything that there is: the bucket, requests under way, processes, and the checker's notes. */
 export class State extends Window {
   /** The state as the search stores it. */
   readonly words: Uint32Array;

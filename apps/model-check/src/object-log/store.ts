@@ -21,14 +21,17 @@ export function floorOf(state: State): number {
   return 32 - Math.clz32(state.floors);
 }
 
+/** GET `trim/<position>`: whether it is there. */
 export function hasFloor(state: State, position: number): boolean {
   return ((state.floors >> (position - 1)) & 1) === 1;
 }
 
+/** PUT `trim/<position>`. All floors of one position have the same bytes. */
 export function createFloor(state: State, position: number): void {
   state.floors |= 1 << (position - 1);
 }
 
+/** DELETE `trim/<position>`. */
 export function removeFloor(state: State, position: number): void {
   state.floors &= ~(1 << (position - 1));
 }
