@@ -7,7 +7,7 @@ export const harmScenes: readonly Scene[] = [
     name: "harmed-commit",
     about: "A commit in the middle is harmed.",
     async play(cast) {
-      const stage = new LogStage(cast);
+      const stage = new LogStage(cast, { harmed: true });
       await live(stage, ["alder", "birch", "cedar"]);
       stage.harm("birch");
       await stage.check();
@@ -17,7 +17,7 @@ export const harmScenes: readonly Scene[] = [
     name: "harmed-block",
     about: "The block that holds the only commit is harmed as a whole; the log was idle before, and then killed.",
     async play(cast) {
-      const stage = new LogStage(cast);
+      const stage = new LogStage(cast, { harmed: true });
       const life = await stage.open();
       await life.append("alder");
       await stage.clock.advance(IDLE_MS);
@@ -30,7 +30,7 @@ export const harmScenes: readonly Scene[] = [
     name: "harmed-header",
     about: "The header of the newest segment is harmed.",
     async play(cast) {
-      const stage = new LogStage(cast);
+      const stage = new LogStage(cast, { harmed: true });
       await live(stage, ["alder"]);
       await live(stage, ["birch"]);
       const newest = stage.segments().at(-1);
@@ -45,7 +45,7 @@ export const harmScenes: readonly Scene[] = [
     name: "harmed-bits",
     about: "Each bit of the frame headers is turned, one at a time.",
     async play(cast) {
-      const before = new LogStage(cast);
+      const before = new LogStage(cast, { harmed: true });
       await live(before, ["alder", "birch", "cedar"]);
       const [segment] = before.segments();
       if (segment === undefined) throw new Error("there is no segment");

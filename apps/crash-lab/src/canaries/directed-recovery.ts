@@ -75,7 +75,7 @@ export const recoveryScenes: readonly Scene[] = [
     name: "harmed-copy",
     about: "Of several copies the last one is harmed when their originals are gone: those before it must not go with it.",
     async play(cast) {
-      const stage = new LogStage(cast);
+      const stage = new LogStage(cast, { harmed: true });
       await appendRelaxed(stage, ["alder", "birch", "cedar"]);
       stage.kill();
       await stage.open(relaxed);

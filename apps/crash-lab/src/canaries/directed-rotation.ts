@@ -8,7 +8,7 @@ export const rotationScenes: readonly Scene[] = [
     name: "rotation-then-harm",
     about: "A rotation is cut short at each step; where the new segment has begun, the last commit of the old one is harmed.",
     async play(cast) {
-      const stage = new LogStage(cast);
+      const stage = new LogStage(cast, { harmed: true });
       const life = await stage.open(small);
       await life.append(large("alder"));
       await stage.crashEverywhere({ kinds: ["power"] }, () => life.append(large("birch")), async (left) => {

@@ -20,7 +20,7 @@ export const smallHeadScenes: readonly Scene[] = [
     name: "place-taken-then-harm",
     about: "The append that takes the head's place fails, crashes at each step; the newest copy of what the head holds is harmed.",
     async play(cast) {
-      const stage = new LogStage(cast);
+      const stage = new LogStage(cast, { harmed: true });
       await twoLives(stage);
       stage.fault({ operation: "dsyncWrite", path: "*.wal", nth: APPEND_WRITE, kind: "drop" });
       await takeThenHarm(stage);
@@ -30,7 +30,7 @@ export const smallHeadScenes: readonly Scene[] = [
     name: "place-taken-relaxed-then-harm",
     about: "The same in a relaxed log, where the append is written and not synced.",
     async play(cast) {
-      const stage = new LogStage(cast);
+      const stage = new LogStage(cast, { harmed: true });
       await twoLives(stage, relaxed);
       await takeThenHarm(stage, relaxed);
     },

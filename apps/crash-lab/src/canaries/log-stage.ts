@@ -1,12 +1,12 @@
-import { isHoldfastError, type StorageBackend } from "@holdfast/storage";
-import type { FsPort, RandomSource } from "@holdfast/storage/ports";
-import { mildAdversary, quiet, seededRandom, SimDisk, virtualClock, type Adversary, type Fault, type SimStep, type VirtualClock } from "@holdfast/storage-sim";
-import type { Log, LogOptions } from "@holdfast/wal";
+import { isHoldfastError } from "@holdfast/storage";
+import type { FsPort } from "@holdfast/storage/ports";
+import type { Log, LogOptions, LogRecord } from "@holdfast/wal";
 
 import { Violation } from "../simulated/violation.js";
-import type { CrashKind, SceneCast } from "./directed-history.js";
-import { LogLedger } from "./log-ledger.js";
-import { recordedLife, textOf, type Life } from "./recorded-life.js";
+import { LogLedger } from "../simulated/wal/log-ledger.js";
+import type { SceneCast } from "./directed-history.js";
+import { recordedLife, type Life } from "./recorded-life.js";
+import { ROOT, Stage, type CrashOptions, type StageState } from "./stage.js";
 
 /** How a log is opened in a scene. */
 export type LifeOptions = Partial<Pick<LogOptions, "durability" | "maxCommitBytes" | "segmentBytes" | "startSeq">> & {
@@ -14,35 +14,22 @@ export type LifeOptions = Partial<Pick<LogOptions, "durability" | "maxCommitByte
   readonly wrap?: ((port: FsPort) => FsPort) | undefined;
 };
 
-/** Where {@link LogStage.crashEverywhere} crashes. */
-export interface CrashOptions {
-  /** Default: both. */
-  readonly kinds?: readonly CrashKind[] | undefined;
-  /** At which steps. Default: all that change something. */
-  readonly at?: ((step: SimStep) => boolean) | undefined;
-  /** How often at each of them. Default 1. */
-  readonly times?: number | undefined;
-  /** Decides what survives. Default: nothing that was not flushed. */
-  readonly adversary?: Adversary | undefined;
+/** What a scene with a log begins with. */
+export interface LogStageOptions {
+  /** Durable bytes will be harmed. Damage is then a right answer, and what {@link LogStage.harm} leaves proven must be there. */
+  readonly harmed?: boolean | undefined;
+  /** The first sequence number. Default 1. */
+  readonly startSeq?: number | undefined;
 }
 
-/** A disk with one log on it, what the log has promised, and what a scene can do to both. */
-export class LogStage {
-  readonly chance: Adversary;
-  ledger: LogLedger;
-  disk: SimDisk;
-  clock: VirtualClock = virtualClock();
-  readonly #cast: SceneCast;
-  /** Each process draws its salts from a seed of its own. */
-  #processes: number;
+/** A disk with one log on it. */
+export class LogStage extends Stage<LogLedger, LogStage> {
+  readonly #options: LogStageOptions;
 
-  constructor(cast: SceneCast, from?: { readonly disk: SimDisk; readonly ledger: LogLedger; readonly processes: number }) {
-    this.#cast = cast;
-    this.chance = cast.chance;
-    this.disk = from?.disk ?? new SimDisk({ profile: cast.profile, adversary: mildAdversary });
-    this.ledger = from?.ledger ?? new LogLedger();
-    this.#processes = from?.processes ?? 0;
-    cast.onDisk(this.disk);
+  constructor(cast: SceneCast, options: LogStageOptions = {}, from?: StageState<LogLedger>) {
+    const { harmed = false, startSeq = 1 } = options;
+    super(cast, from ?? new LogLedger({ faults: harmed ? "harmed" : "honest", keepsWritten: true, startSeq }));
+    this.#options = options;
   }
 
   /** Opens the log for writing, in a new process. What it shows must be what was promised. */
@@ -54,84 +41,42 @@ export class LogStage {
 
   /** As {@link open}, where an error is an answer. */
   async tryOpen({ wrap = (port): FsPort => port, ...options }: LifeOptions = {}): Promise<Life | Error> {
+    const { startSeq = 1 } = this.#options;
     let log: Log;
     try {
       const storage = await this.backend(wrap(this.disk.port()));
-      log = await this.#cast.modules.wal.openLog({ ...options, storage, prefix: PREFIX, clock: this.clock, random: this.#random() });
+      log = await this.cast.modules.wal.openLog({ startSeq, ...options, storage, prefix: PREFIX, clock: this.clock, random: this.random() });
     } catch (error) {
       if (isHoldfastError(error)) return error;
       throw error;
     }
-    if (!log.recovery.readOnlyUntilTrimmed) await this.#compare(log);
+    const { firstSeq, nextSeq, durableSeq } = log;
+    this.ledger.opened({ firstSeq, nextSeq, durableSeq, readOnly: log.recovery.readOnlyUntilTrimmed, records: await this.#readAll(log) });
     return recordedLife(log, this.ledger, options.durability !== undefined);
-  }
-
-  /** The storage as a new process opens it. */
-  backend(port: FsPort = this.disk.port()): Promise<StorageBackend> {
-    return this.#cast.modules.storageFs.fsBackend({ root: ROOT, port, clock: this.clock, random: this.#random() });
   }
 
   /** A reader in another process reads all it can. What it delivers is promised. */
   async readElsewhere(): Promise<void> {
-    const reader = await this.#cast.modules.wal.openLogReader({ storage: await this.backend(), prefix: PREFIX, clock: this.clock });
-    for await (const { seq, value } of reader.read()) this.ledger.promise(seq, textOf(value));
+    const reader = await this.cast.modules.wal.openLogReader({ storage: await this.backend(), prefix: PREFIX, clock: this.clock });
+    for await (const { seq, value } of reader.read()) this.ledger.deliver(seq, value);
     await reader.close();
   }
 
-  fault(fault: Fault): void {
-    this.disk.addFault(fault);
+  /** @param then - Default: {@link check}. */
+  override crashEverywhere(options: CrashOptions, action: () => Promise<unknown>, then?: (left: LogStage) => Promise<void>): Promise<void> {
+    return super.crashEverywhere(options, action, then ?? ((left): Promise<void> => left.check()));
   }
 
-  /** Lets everything run that can without time passing. */
-  settle(): Promise<void> {
-    return quiet();
-  }
-
-  /** All processes are killed. */
-  kill(): void {
-    this.#goOnAs(this.fork("process"));
-  }
-
-  /** Power is lost. By default nothing survives that was not flushed. */
-  losePower(adversary: Adversary = mildAdversary): void {
-    this.#goOnAs(this.fork("power", adversary));
-  }
-
-  /** What a crash leaves, with the same promises; this stage goes on as well. */
-  fork(kind: CrashKind, adversary: Adversary = mildAdversary): LogStage {
-    this.#cast.onCrash(kind);
-    const disk = this.disk.crash({ kind, adversary });
-    const ledger = this.ledger.clone(this.#cast.profile === "kill" ? "process" : kind);
-    return new LogStage(this.#cast, { disk, ledger, processes: this.#processes + 1000 });
-  }
-
-  /** Does something, takes what a crash would leave at each step of it, and goes on with each of these: by default {@link check}. */
-  async crashEverywhere(
-    { kinds = ["power", "process"], at = (): boolean => true, times = 1, adversary }: CrashOptions,
-    action: () => Promise<unknown>,
-    then: (left: LogStage) => Promise<void> = (left) => left.check(),
-  ): Promise<void> {
-    const all: LogStage[] = [];
-    const end = this.disk.observe((step) => {
-      if (!step.changes || step.phase === "called" || !at(step)) return;
-      for (const kind of kinds) for (let count = 0; count < times; count++) all.push(this.fork(kind, adversary));
-    });
-    await action();
-    await quiet();
-    end();
-    for (const left of all) await then(left);
-  }
-
-  /** Kills what runs and opens again and again, an append in between and a power loss each time: everything promised must be there. */
-  async check(): Promise<void> {
+  /** Kills what runs and opens again and again, an append in between and a power loss each time. */
+  override async check(): Promise<void> {
     this.kill();
     this.disk.heal();
     for (const probe of ["", "probe", ""]) {
-      const life = this.ledger.isHarmed ? await this.tryOpen() : await this.open();
+      const life = this.#isHarmed ? await this.tryOpen() : await this.open();
       // After harm an error is a right answer.
       if (life instanceof Error) return;
       if (probe !== "") await life.append(probe);
-      await quiet();
+      await this.settle();
       this.losePower();
     }
   }
@@ -139,7 +84,8 @@ export class LogStage {
   /**
    * Changes durable bytes: the last place where `text` stands in the newest segment that holds it.
    *
-   * @param mayLoseFrom - Records from here on may be gone without an error, since nothing but what was harmed proved them.
+   * @param mayLoseFrom - Records from here on may be gone without an error, since nothing but what is harmed proves them.
+   * Default: behind the last one that was promised.
    */
   harm(text: string, mayLoseFrom?: number): void {
     const found = this.segments().findLast(({ bytes }) => bytes.includes(text));
@@ -150,13 +96,9 @@ export class LogStage {
 
   /** Puts other bytes in the place of durable ones. */
   harmBytes(path: string, offset: number, bytes: Uint8Array, mayLoseFrom?: number): void {
+    if (!this.#isHarmed) throw new Error("a stage on which something is harmed says so");
     this.disk.poke(path, offset, bytes);
-    this.ledger.harm(mayLoseFrom ?? Infinity);
-  }
-
-  /** Nothing is wrong with the disk any more: an append must have been taken. */
-  mustHaveKept(value: string): void {
-    if (!this.ledger.hasPromised(value)) throw new Violation("I11", `there is room again, and ${value} was refused`);
+    this.ledger.vouch(mayLoseFrom === undefined ? this.ledger.keptSeq : mayLoseFrom - 1);
   }
 
   /** That a file was removed which must not be. */
@@ -172,30 +114,27 @@ export class LogStage {
       .sort((a, b) => a.number - b.number);
   }
 
-  async #compare(log: Log): Promise<void> {
-    const values = new Map<number, string>();
+  protected override another(from: StageState<LogLedger>): LogStage {
+    return new LogStage(this.cast, this.#options, from);
+  }
+
+  get #isHarmed(): boolean {
+    return this.#options.harmed === true;
+  }
+
+  /** `undefined`: something is harmed, and the log says so. */
+  async #readAll(log: Log): Promise<readonly LogRecord<Uint8Array>[] | undefined> {
+    const records: LogRecord<Uint8Array>[] = [];
     try {
-      for await (const { seq, value } of log.read({ from: log.firstSeq })) values.set(seq, textOf(value));
+      for await (const record of log.read({ from: log.firstSeq })) records.push(record);
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
-      if (!this.ledger.isHarmed) throw new Violation("I5", `reading was refused, and nothing was harmed: ${error.message}`, { cause: error });
+      if (!this.#isHarmed) throw new Violation("I5", `reading was refused, and nothing was harmed: ${error.message}`, { cause: error });
+      return undefined;
     }
-    this.ledger.opened({ firstSeq: log.firstSeq, nextSeq: log.nextSeq, values });
-  }
-
-  #random(): RandomSource {
-    this.#processes += 1;
-    return seededRandom(this.#processes);
-  }
-
-  #goOnAs({ disk, ledger, clock }: LogStage): void {
-    this.disk = disk;
-    this.ledger = ledger;
-    this.clock = clock;
-    this.#processes += 1000;
+    return records;
   }
 }
 
-const ROOT = "/data";
 const PREFIX = "log";
 const SEGMENTS = `${ROOT}/${PREFIX}/segment/`;

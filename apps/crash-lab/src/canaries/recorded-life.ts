@@ -1,13 +1,13 @@
 import { isHoldfastError } from "@holdfast/storage";
 import type { AppendOptions, Log } from "@holdfast/wal";
 
-import type { LogLedger } from "./log-ledger.js";
+import type { LogLedger, Offer } from "../simulated/wal/log-ledger.js";
 
 /** One writer's life. What it is asked to do, and what it answers, goes into a ledger. A refusal is an answer. */
 export interface Life {
   readonly log: Log;
-  /** Appends one record, or several as a batch. */
-  append(values: string | readonly string[], options?: Pick<AppendOptions, "durability">): Promise<void>;
+  /** Appends one record, or several as a batch. Answers whether it was acknowledged. */
+  append(values: string | readonly string[], options?: Pick<AppendOptions, "durability" | "expectedSeq">): Promise<boolean>;
   trim(seq: number): Promise<void>;
   sync(): Promise<void>;
   close(): Promise<void>;
@@ -18,46 +18,27 @@ export function recordedLife(log: Log, ledger: LogLedger, isRelaxed: boolean): L
   return {
     log,
     async append(values, options) {
-      const list = typeof values === "string" ? [values] : values;
-      const first = log.nextSeq;
-      ledger.offer(first, list);
-      await answered(list.length === 1 ? log.append(bytesOf(list[0] ?? ""), options) : log.appendBatch(list.map(bytesOf), options), {
-        done: () => {
-          for (const [index, value] of list.entries()) {
-            if (isRelaxed) ledger.wrote(first + index, value);
-            else ledger.promise(first + index, value);
-          }
-          if (isRelaxed && options?.durability === "synced") ledger.synced(first + list.length - 1);
-        },
-        notApplied: () => {
-          ledger.withdraw(first, list);
-        },
-      });
+      const list = (typeof values === "string" ? [values] : values).map(bytesOf);
+      const offer = ledger.offer(log.nextSeq, list);
+      const [only] = list;
+      const append = list.length === 1 && only !== undefined ? log.append(only, options) : log.appendBatch(list, options);
+      const isAcknowledged = await answered(append, ledger, offer);
+      if (isAcknowledged) ledger.acknowledge(offer, !isRelaxed || options?.durability === "synced");
+      if (isAcknowledged) ledger.synced(log.durableSeq);
+      return isAcknowledged;
     },
     async trim(seq) {
-      ledger.askTrim(seq);
-      await answered(log.trim(seq), {
-        done: () => {
-          ledger.trimmed(seq);
-          if (isRelaxed) ledger.synced(log.durableSeq);
-        },
-      });
+      ledger.trimAsked(seq);
+      if (await answered(log.trim(seq), ledger)) ledger.trimmed(log.firstSeq);
+      ledger.synced(log.durableSeq);
     },
     async sync() {
-      const last = log.nextSeq - 1;
-      await answered(log.sync(), {
-        done: () => {
-          ledger.synced(last);
-        },
-      });
+      await answered(log.sync(), ledger);
+      ledger.synced(log.durableSeq);
     },
     async close() {
-      const last = log.nextSeq - 1;
-      await answered(log.close(), {
-        done: () => {
-          ledger.synced(last);
-        },
-      });
+      await answered(log.close(), ledger);
+      ledger.synced(log.durableSeq);
     },
   };
 }
@@ -67,18 +48,15 @@ export function bytesOf(value: string): Uint8Array {
   return Buffer.from(value, "latin1");
 }
 
-/** The value of bytes. */
-export function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-}
-
-async function answered(call: Promise<unknown>, on: { readonly done: () => void; readonly notApplied?: () => void }): Promise<void> {
+/** Whether a call was answered with ok. What an error says about records goes into the ledger. */
+async function answered(call: Promise<unknown>, ledger: LogLedger, offer?: Offer): Promise<boolean> {
   try {
     await call;
+    return true;
   } catch (error) {
     if (!isHoldfastError(error)) throw error;
-    if (error.outcome === "not_applied") on.notApplied?.();
-    return;
+    if (offer !== undefined && error.outcome === "not_applied") ledger.withdraw(offer);
+    if (error.code === "WAL_POISONED") ledger.doubt("firstSeq" in error && typeof error.firstSeq === "number" ? error.firstSeq : 0);
+    return false;
   }
-  on.done();
 }
