@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 
+import type { FailedSyncOptions } from "./failed-sync/run.js";
 import type { KillOptions } from "./kill/run.js";
 import type { PowerCutOptions } from "./power-cut/run.js";
 import type { SweepOptions } from "./sweep/run.js";
@@ -26,6 +27,12 @@ export function addRealCommands(program: Command): void {
     .action(async (options: PowerCutOptions) => {
       const { runPowerCut } = await import("./power-cut/run.js");
       process.exitCode = await runPowerCut(options);
+    });
+  rung(program, "failed-sync", "lets the disk below ext4 fail to write one record after the other (needs root and FUSE), and then cuts its power")
+    .option("--cases <number>", "at most so many records of each store", wholeNumber)
+    .action(async (options: FailedSyncOptions) => {
+      const { runFailedSync } = await import("./failed-sync/run.js");
+      process.exitCode = await runFailedSync(options);
     });
 }
 

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
 import type { Child } from "../child.js";
-import { STORES, type History, type StoreName } from "../history.js";
+import { STORES, type History } from "../history.js";
 import { HangError } from "../in-time.js";
 import { firstMissing, linux, tool, type Skip } from "../machine.js";
 import { startProgress } from "../progress.js";
@@ -13,7 +13,7 @@ import { ToolError } from "../run-tool.js";
 import { openWorkspace, type Workspace } from "../workspace.js";
 import { countCalls, describeFault, faultsOf, injection, type Fault } from "./faults.js";
 import { limitCases } from "./limited.js";
-import { prepare, runScript, type Prepared } from "./prepared.js";
+import { EXPECTED_REFUSALS, prepare, runScript, type Prepared } from "./prepared.js";
 import { CannotTraceError, runTraced, type TracedEnd } from "./traced-run.js";
 
 /** Options of the rung. */
@@ -74,9 +74,6 @@ export async function checkAfter(history: History, root: string, where: string, 
   run.violations.push(...history.violations(where));
   await rm(root, { recursive: true, force: true });
 }
-
-/** The script for objects creates one that is there. */
-const EXPECTED_REFUSALS: Readonly<Record<StoreName, number>> = { log: 0, objects: 1 };
 
 /** Every fault that the scripts can meet, in an order drawn by the seed; none, and a skip, where strace is not there or may not trace. */
 async function faultCases(all: readonly Prepared[], { seed, cases }: SweepOptions, run: Run): Promise<readonly Case[]> {
