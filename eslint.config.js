@@ -12,6 +12,8 @@ export const layers = {
   "storage-conformance": ["storage"],
   "storage-sim": ["storage"],
   wal: ["bytes", "storage"],
+  // Its directory format is foreign, so it opens directories itself.
+  kinesis: ["storage", "storage-fs", "wal"],
 };
 
 const ambient = [

@@ -1,0 +1,40 @@
+import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
+import type { FaultReason } from "./format/fault.js";
+
+/**
+ * Codes of {@link KinesisError}; the README's table says what to do about each.
+ *
+ * - `KINESIS_INVALID_STATE`: bytes that are no state, or a state that has no bytes; `path`, `reason` and, when reading, `offset`.
+ */
+export type KinesisErrorCode = "KINESIS_INVALID_STATE";
+
+/**
+ * What is wrong with bytes or a value.
+ *
+ * - `syntax`: not JSON. `incomplete`: the JSON ends too early. `trailing`: something stands behind it.
+ * - `utf8`: not UTF-8, or half a character.
+ * - `too_deep`: nested deeper than 128.
+ * - `wrong_type`: another kind of value. `out_of_range`: a number that the field cannot hold. `unknown_variant`: none of the texts.
+ * - `missing_field`, `duplicate_field`: of an object. `wrong_length`: of an array with a fixed length.
+ */
+export type KinesisFaultReason = FaultReason;
+
+/** Details of a {@link KinesisError}. */
+export interface KinesisErrorDetails extends ErrorDetails {
+  readonly path?: string | undefined;
+  readonly reason?: KinesisFaultReason | undefined;
+}
+
+/** An error of this package. */
+export class KinesisError extends HoldfastError {
+  declare readonly code: KinesisErrorCode;
+  /** Where in the state: `streams[0].shards[1].ShardId`, `""` for all of it. Entries of maps by position, since keys are data. */
+  readonly path: string | undefined;
+  readonly reason: KinesisFaultReason | undefined;
+
+  constructor(code: KinesisErrorCode, message: string, details: KinesisErrorDetails) {
+    super(code, message, details);
+    this.path = details.path;
+    this.reason = details.reason;
+  }
+}

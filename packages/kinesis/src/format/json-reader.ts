@@ -1,0 +1,369 @@
+import { FormatFault, type FaultReason } from "./fault.js";
+
+/** What a JSON value begins as. */
+export type JsonKind = "object" | "array" | "string" | "number" | "boolean" | "null";
+
+/** Arrays and objects inside one another; the original stops there, and so does the stack of a hostile file. */
+const MAX_DEPTH = 128;
+
+/**
+ * Reads JSON (RFC 8259) from bytes, value by value, as the caller asks for them. Strict, and in ways that `JSON.parse` is not: every
+ * fault has a byte offset, integers are exact, a field that comes twice can be seen, a name such as `__proto__` is a name, text is
+ * UTF-8 without lone surrogates, and nesting is bounded.
+ */
+export class JsonReader {
+  /** Where in the value the reader is, for faults; kept by the callers. */
+  readonly path: (string | number)[] = [];
+  readonly #bytes: Uint8Array;
+  #at = 0;
+  #depth = 0;
+
+  /** @param bytes - One JSON value, with white space around it or none. */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** Byte offset of what is read next. */
+  get offset(): number {
+    return this.#at;
+  }
+
+  /** What the next value is, by its first byte. */
+  kind(): JsonKind {
+    const byte = this.#peek();
+    switch (byte) {
+      case OPEN_BRACE:
+        return "object";
+      case OPEN_BRACKET:
+        return "array";
+      case QUOTE:
+        return "string";
+      case LETTER_T:
+      case LETTER_F:
+        return "boolean";
+      case LETTER_N:
+        return "null";
+      default:
+        if (byte === MINUS || isDigit(byte)) return "number";
+        throw this.#unexpected("a value");
+    }
+  }
+
+  /** Reads an object: `onField` for each field in order, with the value next to be read. */
+  object(onField: (name: string, offset: number) => void): void {
+    this.#open("object");
+    for (let first = true; !this.#closes(CLOSE_BRACE, first); first = false) {
+      const offset = this.#at;
+      const name = this.string();
+      if (this.#peek() !== COLON) throw this.#unexpected("a colon");
+      this.#at += 1;
+      onField(name, offset);
+    }
+    this.#depth -= 1;
+  }
+
+  /** Reads an array: `onItem` for each item in order, with the item next to be read. */
+  array(onItem: (index: number) => void): void {
+    this.#open("array");
+    for (let index = 0; !this.#closes(CLOSE_BRACKET, index === 0); index++) onItem(index);
+    this.#depth -= 1;
+  }
+
+  string(): string {
+    this.#expect("string");
+    const start = this.#at + 1;
+    const { end, escaped } = this.#endOfString(start);
+    this.#at = end + 1;
+    return escaped ? this.#unescape(start, end) : this.#utf8(start, end);
+  }
+
+  boolean(): boolean {
+    this.#expect("boolean");
+    const value = this.#bytes[this.#at] === LETTER_T;
+    this.#word(value ? "true" : "false");
+    return value;
+  }
+
+  null(): void {
+    this.#expect("null");
+    this.#word("null");
+  }
+
+  /** The digits of an integer from 0 to `max`: no sign, no fraction, no exponent. */
+  unsigned(max: bigint): bigint {
+    const offset = this.#begin("number");
+    const text = this.#number();
+    if (!/^[0-9]+$/.test(text)) throw this.fault("wrong_type", "not an unsigned integer", offset);
+    // Longer ones are too large, and turning a million digits into a number takes its time.
+    const value = text.length > 20 ? max + 1n : BigInt(text);
+    if (value > max) throw this.fault("out_of_range", `greater than ${max.toString()}`, offset);
+    return value;
+  }
+
+  /** The nearest double. */
+  double(): number {
+    const offset = this.#begin("number");
+    const value = Number(this.#number());
+    if (!Number.isFinite(value)) throw this.fault("out_of_range", "greater than a double can be", offset);
+    return value;
+  }
+
+  /** An array of numbers from 0 to 255. */
+  byteArray(): Uint8Array {
+    this.#open("array");
+    let result = new Uint8Array(64);
+    let length = 0;
+    for (; !this.#closes(CLOSE_BRACKET, length === 0); length++) {
+      if (length === result.length) result = grown(result);
+      result[length] = this.#byte();
+    }
+    this.#depth -= 1;
+    return result.slice(0, length);
+  }
+
+  /** Passes over a value of any kind; it has to be JSON all the same. */
+  skip(): void {
+    switch (this.kind()) {
+      case "object":
+        this.object(() => {
+          this.skip();
+        });
+        return;
+      case "array":
+        this.array(() => {
+          this.skip();
+        });
+        return;
+      case "string":
+        this.string();
+        return;
+      case "number":
+        this.#number();
+        return;
+      case "boolean":
+        this.boolean();
+        return;
+      case "null":
+        this.null();
+    }
+  }
+
+  /** Refuses anything but white space behind the value. */
+  end(): void {
+    if (this.#skipSpace() !== undefined) throw this.fault("trailing", "bytes behind the value");
+  }
+
+  fault(reason: FaultReason, message: string, offset: number = this.#at): FormatFault {
+    return new FormatFault(reason, message, this.path, offset);
+  }
+
+  #expect(kind: JsonKind): void {
+    const found = this.kind();
+    if (found !== kind) throw this.fault("wrong_type", `a ${kind} was expected, found a ${found}`);
+  }
+
+  /** {@link JsonReader.#expect}, and where the value begins. */
+  #begin(kind: JsonKind): number {
+    this.#expect(kind);
+    return this.#at;
+  }
+
+  #open(kind: "array" | "object"): void {
+    this.#expect(kind);
+    if (this.#depth === MAX_DEPTH) throw this.fault("too_deep", `nested deeper than ${MAX_DEPTH}`);
+    this.#depth += 1;
+    this.#at += 1;
+  }
+
+  /** Passes over what stands before the next item: a comma, if it is not the first. Answers whether there is none. */
+  #closes(closing: number, first: boolean): boolean {
+    const byte = this.#peek();
+    if (byte === closing) {
+      this.#at += 1;
+      return true;
+    }
+    if (first) return false;
+    if (byte !== COMMA) throw this.#unexpected("a comma or the end of the list");
+    this.#at += 1;
+    if (this.#peek() === closing) throw this.#unexpected("a value");
+    return false;
+  }
+
+  /** Where the closing quote is. Control characters are refused. */
+  #endOfString(start: number): { readonly end: number; readonly escaped: boolean } {
+    let escaped = false;
+    for (let at = start; ; at++) {
+      const byte = this.#bytes[at];
+      if (byte === undefined) throw this.fault("incomplete", "the text ends inside a string", at);
+      if (byte === QUOTE) return { end: at, escaped };
+      if (byte < SPACE) throw this.fault("syntax", "a control character in a string", at);
+      if (byte !== BACKSLASH) continue;
+      escaped = true;
+      at += 1; // The character behind it, a quote perhaps.
+    }
+  }
+
+  #unescape(start: number, end: number): string {
+    let text = "";
+    for (let at = start; at < end; ) {
+      const backslash = this.#bytes.indexOf(BACKSLASH, at);
+      const literalEnd = backslash < 0 || backslash > end ? end : backslash;
+      text += this.#utf8(at, literalEnd);
+      if (literalEnd === end) break;
+      const letter = this.#bytes[literalEnd + 1] ?? 0;
+      const simple = ESCAPES.get(letter);
+      if (simple !== undefined) {
+        text += simple;
+        at = literalEnd + 2;
+      } else if (letter === LETTER_U) {
+        const { character, length } = this.#codePoint(literalEnd, end);
+        text += character;
+        at = literalEnd + length;
+      } else {
+        throw this.fault("syntax", "an unknown escape", literalEnd);
+      }
+    }
+    return text;
+  }
+
+  /** A `\u` escape at `at`, or the two that make a character beyond U+FFFF. */
+  #codePoint(at: number, end: number): { readonly character: string; readonly length: number } {
+    const first = this.#hex4(at, end);
+    if (first < 0xd800 || first > 0xdfff) return { character: String.fromCharCode(first), length: 6 };
+    const follows = this.#bytes[at + 6] === BACKSLASH && this.#bytes[at + 7] === LETTER_U;
+    const second = first <= 0xdbff && follows ? this.#hex4(at + 6, end) : 0;
+    if (second < 0xdc00 || second > 0xdfff) throw this.fault("utf8", "an escape for half a character", at);
+    return { character: String.fromCharCode(first, second), length: 12 };
+  }
+
+  #hex4(at: number, end: number): number {
+    const digits = String.fromCharCode(...this.#bytes.subarray(at + 2, Math.min(at + 6, end)));
+    if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw this.fault("syntax", "an escape without four hexadecimal digits", at);
+    return Number.parseInt(digits, 16);
+  }
+
+  #utf8(start: number, end: number): string {
+    const bytes = this.#bytes.subarray(start, end);
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      throw this.fault("utf8", "not UTF-8", start + wellFormedLength(bytes));
+    }
+  }
+
+  /** The text of a number, whose first byte is the next one. */
+  #number(): string {
+    const start = this.#at;
+    if (this.#bytes[this.#at] === MINUS) this.#at += 1;
+    if (this.#bytes[this.#at] === DIGIT_0) this.#at += 1;
+    else this.#digits();
+    if (this.#bytes[this.#at] === POINT) {
+      this.#at += 1;
+      this.#digits();
+    }
+    if (this.#bytes[this.#at] === LETTER_E || this.#bytes[this.#at] === CAPITAL_E) {
+      this.#at += 1;
+      if (this.#bytes[this.#at] === PLUS || this.#bytes[this.#at] === MINUS) this.#at += 1;
+      this.#digits();
+    }
+    if (isDigit(this.#bytes[this.#at])) throw this.fault("syntax", "a number with a leading zero", start);
+    return ascii.decode(this.#bytes.subarray(start, this.#at));
+  }
+
+  /** At least one. */
+  #digits(): void {
+    if (!isDigit(this.#bytes[this.#at])) throw this.#unexpected("a digit");
+    while (isDigit(this.#bytes[this.#at])) this.#at += 1;
+  }
+
+  /** {@link JsonReader.unsigned} up to 255, without a text for each: byte strings are most of a file. */
+  #byte(): number {
+    const offset = this.#begin("number");
+    let value = 0;
+    let at = offset;
+    for (let byte = this.#bytes[at]; isDigit(byte) && at < offset + 3; byte = this.#bytes[++at]) value = value * 10 + (byte ?? 0) - DIGIT_0;
+    const next = this.#bytes[at];
+    const plain = at > offset && value <= 255 && (at === offset + 1 || this.#bytes[offset] !== DIGIT_0);
+    if (!plain || (next !== COMMA && next !== CLOSE_BRACKET)) return Number(this.unsigned(255n));
+    this.#at = at;
+    return value;
+  }
+
+  #word(word: string): void {
+    for (let index = 0; index < word.length; index++) {
+      if (this.#bytes[this.#at] !== word.charCodeAt(index)) throw this.#unexpected(word);
+      this.#at += 1;
+    }
+  }
+
+  /** The next byte that is not white space; the end is a fault. */
+  #peek(): number {
+    const byte = this.#skipSpace();
+    if (byte === undefined) throw this.fault("incomplete", "the text ends before its value does");
+    return byte;
+  }
+
+  #skipSpace(): number | undefined {
+    let byte = this.#bytes[this.#at];
+    while (byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = this.#bytes[++this.#at];
+    return byte;
+  }
+
+  #unexpected(wanted: string): FormatFault {
+    const reason = this.#at >= this.#bytes.length ? "incomplete" : "syntax";
+    return this.fault(reason, `${wanted} was expected`);
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const SPACE = 0x20;
+const PLUS = 0x2b;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const DIGIT_0 = 0x30;
+const COLON = 0x3a;
+const CAPITAL_E = 0x45;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const LETTER_E = 0x65;
+const LETTER_F = 0x66;
+const LETTER_N = 0x6e;
+const LETTER_T = 0x74;
+const LETTER_U = 0x75;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+const ESCAPES: ReadonlyMap<number, string> = new Map(
+  Object.entries({ '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" }).map(([letter, character]) => [letter.charCodeAt(0), character]),
+);
+
+/** A byte order mark is kept, and so refused where a value should begin. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const ascii = new TextDecoder("latin1");
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= DIGIT_0 && byte <= 0x39;
+}
+
+function grown(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const result = new Uint8Array(bytes.length * 2);
+  result.set(bytes);
+  return result;
+}
+
+/** How many bytes before the first that belongs to no character. */
+function wellFormedLength(bytes: Uint8Array): number {
+  const replaced = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  // The text may have U+FFFD of its own; each is compared with what stands there.
+  let length = 0;
+  for (const character of replaced) {
+    const expected = encoder.encode(character);
+    if (!expected.every((byte, index) => bytes[length + index] === byte)) break;
+    length += expected.length;
+  }
+  return length;
+}
+
+const encoder = new TextEncoder();

@@ -1,0 +1,165 @@
+import { epochSecondsText } from "./epoch-seconds.js";
+import type { JsonReader } from "./json-reader.js";
+import type { JsonWriter } from "./json-writer.js";
+
+/** How a value is read and written: both directions in one place. */
+export interface JsonType<T> {
+  readonly read: (reader: JsonReader) => T;
+  readonly write: (writer: JsonWriter, value: T) => void;
+}
+
+export const text: JsonType<string> = {
+  read: (reader) => reader.string(),
+  write: (writer, value) => {
+    writer.string(value);
+  },
+};
+
+export const flag: JsonType<boolean> = {
+  read: (reader) => reader.boolean(),
+  write: (writer, value) => {
+    writer.raw(value ? "true" : "false");
+  },
+};
+
+/** 0 to 2^64 − 1, exactly. */
+export const u64: JsonType<bigint> = {
+  read: (reader) => reader.unsigned(MAX_U64),
+  write: (writer, value) => {
+    if (value < 0n || value > MAX_U64) throw writer.fault("out_of_range", "not an integer from 0 to 2^64 - 1");
+    writer.raw(value.toString());
+  },
+};
+
+/** 0 to 2^32 − 1. */
+export const u32: JsonType<number> = {
+  read: (reader) => Number(reader.unsigned(MAX_U32)),
+  write: (writer, value) => {
+    if (!Number.isInteger(value) || value < 0 || value > Number(MAX_U32)) throw writer.fault("out_of_range", "not an integer from 0 to 2^32 - 1");
+    writer.raw(String(value === 0 ? 0 : value)); // −0 is 0.
+  },
+};
+
+/** A finite double. The original would write another as null, and could not read that. */
+export const epochSeconds: JsonType<number> = {
+  read: (reader) => reader.double(),
+  write: (writer, value) => {
+    if (!Number.isFinite(value)) throw writer.fault("out_of_range", "not a finite number");
+    writer.raw(epochSecondsText(value));
+  },
+};
+
+export const byteArray: JsonType<Uint8Array> = {
+  read: (reader) => reader.byteArray(),
+  write: (writer, value) => {
+    writer.byteArray(value);
+  },
+};
+
+/** One of some texts. */
+export function oneOf<const T extends string>(values: readonly T[]): JsonType<T> {
+  return {
+    read(reader) {
+      reader.kind();
+      const { offset } = reader;
+      const found = reader.string();
+      const value = values.find((it) => it === found);
+      if (value === undefined) throw reader.fault("unknown_variant", `none of ${values.join(", ")}`, offset);
+      return value;
+    },
+    write(writer, value) {
+      if (!values.includes(value)) throw writer.fault("unknown_variant", `none of ${values.join(", ")}`);
+      writer.string(value);
+    },
+  };
+}
+
+export function list<T>(item: JsonType<T>): JsonType<readonly T[]> {
+  return {
+    read(reader) {
+      const items: T[] = [];
+      reader.array((index) => {
+        reader.path.push(index);
+        items.push(item.read(reader));
+        reader.path.pop();
+      });
+      return items;
+    },
+    write(writer, items) {
+      writer.raw("[");
+      for (const [index, value] of items.entries()) {
+        if (index > 0) writer.raw(",");
+        writer.path.push(index);
+        item.write(writer, value);
+        writer.path.pop();
+      }
+      writer.raw("]");
+    },
+  };
+}
+
+/** A text and a value, as an array of two. */
+export function keyed<T>(value: JsonType<T>): JsonType<readonly [key: string, value: T]> {
+  return {
+    read(reader) {
+      let key: string | undefined;
+      let found: { readonly value: T } | undefined;
+      reader.array((index) => {
+        reader.path.push(index);
+        if (index === 0) key = text.read(reader);
+        else if (index === 1) found = { value: value.read(reader) };
+        else throw reader.fault("wrong_length", "more than two items");
+        reader.path.pop();
+      });
+      if (key === undefined || found === undefined) throw reader.fault("wrong_length", "fewer than two items");
+      return [key, found.value];
+    },
+    write(writer, [key, item]) {
+      writer.raw("[");
+      writer.path.push(0);
+      writer.string(key);
+      writer.path[writer.path.length - 1] = 1;
+      writer.raw(",");
+      value.write(writer, item);
+      writer.path.pop();
+      writer.raw("]");
+    },
+  };
+}
+
+/** Texts by text, written in the order of their keys' UTF-8 bytes. Of a key that comes twice the last value counts. */
+export const textMap: JsonType<ReadonlyMap<string, string>> = {
+  read(reader) {
+    const map = new Map<string, string>();
+    let index = 0;
+    reader.object((name) => {
+      reader.path.push(index++);
+      map.set(name, reader.string());
+      reader.path.pop();
+    });
+    return map;
+  },
+  write(writer, map) {
+    writer.raw("{");
+    for (const [index, [key, value]] of [...map].sort(([a], [b]) => compareUtf8(a, b)).entries()) {
+      if (index > 0) writer.raw(",");
+      writer.path.push(index);
+      writer.string(key);
+      writer.raw(":");
+      writer.string(value);
+      writer.path.pop();
+    }
+    writer.raw("}");
+  },
+};
+
+const MAX_U64 = 2n ** 64n - 1n;
+const MAX_U32 = 2n ** 32n - 1n;
+
+/** The order of the UTF-8 bytes: that of code points. The order of `<` is that of UTF-16, in which U+FF5E comes behind U+1F600. */
+function compareUtf8(a: string, b: string): number {
+  let at = 0;
+  while (at < a.length && at < b.length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
+  // Behind the same first half of a pair the second halves decide, in the same order.
+  return (a.codePointAt(at) ?? -1) - (b.codePointAt(at) ?? -1);
+}

@@ -1,0 +1,21 @@
+export { decodeKinesisEntry, decodeKinesisState, encodeKinesisEntry, encodeKinesisState } from "./codec.js";
+export { KinesisError } from "./errors.js";
+export type { KinesisErrorCode, KinesisErrorDetails, KinesisFaultReason } from "./errors.js";
+export { epochSecondsText } from "./format/epoch-seconds.js";
+export type {
+  CreateStreamTransition,
+  EncryptionType,
+  EnhancedMonitoring,
+  HashKeyRange,
+  KinesisState,
+  MergeShardsTransition,
+  PendingTransition,
+  PersistentStream,
+  SequenceNumberRange,
+  Shard,
+  ShardRecords,
+  SplitShardTransition,
+  StreamMode,
+  StreamStatus,
+  UpdateShardCountTransition,
+} from "./format/model.js";
