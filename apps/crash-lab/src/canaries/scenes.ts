@@ -1,5 +1,6 @@
 import type { Scene } from "./directed-history.js";
 import { harmScenes } from "./directed-harm.js";
+import { objectScenes } from "./directed-objects.js";
 import { recoveryScenes } from "./directed-recovery.js";
 import { rotationScenes } from "./directed-rotation.js";
 import { smallHeadScenes } from "./directed-small-head.js";
@@ -7,4 +8,4 @@ import { tornScenes } from "./directed-torn.js";
 import { trimScenes } from "./directed-trim.js";
 
 /** Every scene, each under a name of its own. */
-export const SCENES: readonly Scene[] = [...tornScenes, ...recoveryScenes, ...rotationScenes, ...trimScenes, ...smallHeadScenes, ...harmScenes];
+export const SCENES: readonly Scene[] = [...tornScenes, ...recoveryScenes, ...rotationScenes, ...trimScenes, ...smallHeadScenes, ...harmScenes, ...objectScenes];

@@ -1,0 +1,125 @@
+import type { Canary } from "./canary.js";
+import type { Patch } from "./patched-modules.js";
+
+/** The directory backend with one rule taken away each. */
+export const fsCanaries: readonly Canary[] = [
+  {
+    name: "no directory sync",
+    invariant: "I1",
+    store: "storage-fs",
+    patches: [fs("object-writer.js", "        await publishName(key, directories, failure);\n        return entry;", "        return entry;")],
+    why: "The object is durable, and its name is not.",
+    expects: ["I1", "I8"],
+    scene: "objects-cut-short",
+  },
+  {
+    name: "no directory sync behind a removal",
+    invariant: "I1",
+    store: "storage-fs",
+    patches: [fs("removing.js", "await directories.publish(directory);", "")],
+    why: "What was removed is back after a power loss.",
+    expects: ["I1"],
+    scene: "objects-cut-short",
+  },
+  {
+    name: "only directories that this call made are synced",
+    invariant: "I1",
+    store: "storage-fs",
+    patches: [
+      fs(
+        "durable-directories.js",
+        "const pending = chainOf(directory).filter((it) => !this.#isDurable(it));",
+        "const made = [];\n        const pending = chainOf(directory).filter((it) => !this.#isDurable(it));",
+      ),
+      fs("durable-directories.js", "await this.#port.mkdir(this.directoryPath(it), this.#permissions);", "await this.#port.mkdir(this.directoryPath(it), this.#permissions);\n                made.push(it);"),
+      fs("durable-directories.js", "return pending;", "return made;"),
+    ],
+    why: "A directory that another process made and did not sync can be seen, and is gone after a power loss.",
+    expects: ["I1"],
+    scene: "directory-of-another",
+  },
+  {
+    name: "no file sync before link or rename",
+    invariant: "I8",
+    store: "storage-fs",
+    patches: [fs("body.js", "await slots.run(() => file.sync());", "")],
+    why: "The name is durable before the bytes are: an empty object, or one with holes.",
+    expects: ["I1", "I8"],
+    scene: "objects-cut-short",
+  },
+  {
+    name: "directory sync tried again after it failed",
+    invariant: "I9",
+    store: "storage-fs",
+    patches: [fs("durable-directories.js", "if (!NOT_BEGUN.has(code))\n                this.#failed.set(directory, error);", "")],
+    why: "The second sync answers ok and does nothing for what the first one let go.",
+    expects: ["I1"],
+    scene: "directory-sync-fails",
+  },
+  {
+    name: "replaced in place",
+    invariant: "I8",
+    store: "storage-fs",
+    patches: [
+      fs(
+        "object-writer.js",
+        "const temporary = await directories.within(directory, () => openTemporary(directories.directoryPath(directory), temporaries, failure));",
+        `const temporary =
+            operation === "create"
+                ? await directories.within(directory, () => openTemporary(directories.directoryPath(directory), temporaries, failure))
+                : { path: directories.path(key), file: await port.open(directories.path(key), { mode: "lock", permissions: temporaries.permissions }) };
+        if (operation === "replace") await temporary.file.truncate(0);`,
+      ),
+    ],
+    why: "A crash leaves neither the old object nor the new one.",
+    expects: ["I1", "I8"],
+    scene: "objects-cut-short",
+  },
+  {
+    name: "replace used as create",
+    invariant: "I16",
+    store: "storage-fs",
+    patches: [fs("object-names.js", 'if (failure.operation === "create")', "if (failure.operation === undefined)")],
+    why: "Two processes look, find the key free, and both are told that they have created it.",
+    expects: ["I16"],
+    scene: "one-key-at-once",
+  },
+  {
+    name: "one temporary name for all",
+    invariant: "I17",
+    store: "storage-fs",
+    patches: [
+      fs("temporaries.js", "const path = `${directory}/${temporaryName(options.random)}`;", 'const path = `${directory}/.tmp-0-0-${"0".repeat(2 * RANDOM_BYTES)}`;'),
+      fs("temporaries.js", '{ mode: "create", permissions: options.permissions }', '{ mode: "lock", permissions: options.permissions }'),
+      fs("temporaries.js", "if (!options.locked ||", "if (options.locked ||"),
+    ],
+    why: "Two writers write into one file.",
+    expects: ["I16", "I17", "I8"],
+    scene: "one-key-at-once",
+  },
+  {
+    name: "string-prefix list",
+    invariant: "I19",
+    store: "storage-fs",
+    patches: [
+      fs(
+        "listing.js",
+        "for (const batch of batches(namesOf((await io.entries(directory)) ?? [], directory, after, failure))) {",
+        `const slash = directory.lastIndexOf("/", directory.length - 2) + 1;
+    const begins = directory.slice(0, -1);
+    const isTop = failure.top === undefined;
+    failure = { ...failure, top: true };
+    const names = isTop ? namesOf((await io.entries(directory.slice(0, slash))) ?? [], directory.slice(0, slash), after, failure).filter((name) => name.startsWith(begins))
+        : namesOf((await io.entries(directory)) ?? [], directory, after, failure);
+    for (const batch of batches(names)) {`,
+      ),
+    ],
+    why: "A list of one prefix holds what lies beside it and begins alike.",
+    expects: ["I19"],
+    scene: "neighbours",
+  },
+];
+
+function fs(file: string, find: string, replace: string): Patch {
+  return { package: "storage-fs", file, find, replace };
+}
