@@ -29,7 +29,7 @@ export interface Fates {
 }
 
 /** How far a write makes the file grow, in bytes. */
-export function growth(effect: WriteEffect): number {
+function growth(effect: WriteEffect): number {
   return Math.max(0, effect.end - effect.before.size);
 }
 
@@ -90,7 +90,7 @@ export function orderedFates(adversary: Adversary): Fates {
 }
 
 /** What is left of a write of which the first sectors are on the disk, and the size with them. */
-export function prefixFate(effect: WriteEffect, kept: number, { first, bytes }: Sectors): WriteFate {
+function prefixFate(effect: WriteEffect, kept: number, { first, bytes }: Sectors): WriteFate {
   const end = Math.min(effect.end, (first + kept) * bytes);
   return { keep: (index) => index < kept, size: end > effect.before.size ? end : 0 };
 }
