@@ -11,7 +11,7 @@ import type { Counts } from "./store-history.js";
  */
 export function drawFaults(draw: Draw, kinds: readonly FaultKind[], calls: Counts): FaultPlan {
   const [first] = kinds;
-  if (first === undefined || draw(5) < 2) return [];
+  if (first === undefined || draw(3) === 0) return [];
   const fault = drawFault(draw, [first, ...kinds.slice(1)], calls);
   if (fault === undefined) return [];
   // Two faults, where the second one leaves something to be promised.

@@ -116,6 +116,6 @@ interface Branch<L> {
 /** How many crashes follow each other at most. */
 const MAX_DEPTH = 3;
 /** About how many moments of the first life are crashed at. */
-const FIRST_CRASHES = 60;
+const FIRST_CRASHES = 20;
 const LATER_DENSITY = 0.05;
 const DENSITY_STEPS = 1000;

@@ -34,7 +34,7 @@ export const walStore: SimulatedStore<LogLedger> = {
     while (words.length <= size) words.push(drawWord(draw, options));
     return parseSteps(words.join(" "));
   },
-  drawSettling: (draw) => OTHERS[draw(4 * OTHERS.length)] ?? USUAL,
+  drawSettling: (draw) => OTHERS[draw(8 * OTHERS.length)] ?? USUAL,
   newLedger: ({ faults, options }) =>
     new LogLedger({ faults: classOf(faults), keepsWritten: faults.length === 0, startSeq: options.includes("late") ? LATE_START : 1 }),
   live: (life) => new LogLife(life).run(),
