@@ -41,9 +41,9 @@ describe("the layers", () => {
   });
 
   it("are the arrows in ARCHITECTURE.md", () => {
-    const arrows = [...readText("ARCHITECTURE.md").matchAll(/^\| `([a-z-]+)` \|(.*?)\|/gm)].map(([, short, below]) => [
+    const arrows = [...readText("ARCHITECTURE.md").matchAll(/^\| `([a-z0-9-]+)` \|(.*?)\|/gm)].map(([, short, below]) => [
       short,
-      [...(below ?? "").matchAll(/`([a-z-]+)`/g)].map(([, name]) => name).sort(),
+      [...(below ?? "").matchAll(/`([a-z0-9-]+)`/g)].map(([, name]) => name).sort(),
     ]);
     expect(Object.fromEntries(arrows)).toEqual(Object.fromEntries(Object.entries(table).map(([short, below]) => [short, [...below].sort()])));
   });

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import type { Clock, HttpRequest } from "@holdfast/storage/ports";
-import { AwsV4Signer } from "aws4fetch";
+import { SignatureV4 } from "@smithy/signature-v4";
 import type { S3Credentials } from "./credentials.js";
 
 /** What is signed. */
@@ -13,8 +13,6 @@ export type Signable = Pick<HttpRequest, "method" | "url" | "headers" | "body">;
 export class Signer {
   readonly #region: string;
   readonly #clock: Clock;
-  /** Signing keys, which change by the day. */
-  readonly #keys = new WeakMap<S3Credentials, { readonly day: string; readonly cache: Map<string, ArrayBuffer> }>();
   /** What the store's clock is ahead of ours. */
   #aheadMs = 0;
 
@@ -25,21 +23,29 @@ export class Signer {
 
   /** @returns All headers to send: those given, and those of the signature. */
   async sign(request: Signable, credentials: S3Credentials): Promise<Record<string, string>> {
-    const datetime = new Date(this.#clock.now() + this.#aheadMs).toISOString().replace(/[:-]|\.\d{3}/g, "");
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-    const signed = await new AwsV4Signer({
-      method: request.method,
-      url: request.url,
-      headers: { ...request.headers, "x-amz-content-sha256": sha256(request.body ?? NO_BYTES) },
-      accessKeyId,
-      secretAccessKey,
-      ...(sessionToken === undefined ? {} : { sessionToken }),
+    const library = new SignatureV4({
       service: "s3",
       region: this.#region,
-      datetime,
-      cache: this.#keysOf(credentials, datetime.slice(0, 8)),
-    }).sign();
-    return Object.fromEntries(signed.headers);
+      credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
+      sha256: Sha256,
+      // Paths at S3 are signed as they are sent.
+      uriEscapePath: false,
+    });
+    const url = new URL(request.url);
+    const signed = await library.sign(
+      {
+        method: request.method,
+        protocol: url.protocol,
+        hostname: url.hostname,
+        path: url.pathname,
+        query: Object.fromEntries(url.searchParams),
+        headers: { ...request.headers, host: url.host, "x-amz-content-sha256": sha256(request.body ?? NO_BYTES) },
+      },
+      { signingDate: new Date(this.#clock.now() + this.#aheadMs) },
+    );
+    // The port sends the host, which stands in the URL.
+    return Object.fromEntries(Object.entries(signed.headers).filter(([name]) => name !== "host"));
   }
 
   /** The store refused a request for its time: from now on its clock is followed. Answers whether that changes anything. */
@@ -49,17 +55,36 @@ export class Signer {
     if (changes) this.#aheadMs = aheadMs;
     return changes;
   }
-
-  #keysOf(credentials: S3Credentials, day: string): Map<string, ArrayBuffer> {
-    const known = this.#keys.get(credentials);
-    if (known?.day === day) return known.cache;
-    const cache = new Map<string, ArrayBuffer>();
-    this.#keys.set(credentials, { day, cache });
-    return cache;
-  }
 }
 
 const NO_BYTES = new Uint8Array(0);
+
+/** SHA-256, or its HMAC with a secret, as the library takes it. */
+class Sha256 {
+  readonly #hash: { update(data: Uint8Array | string): unknown; digest(): Buffer };
+
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = secret === undefined ? createHash("sha256") : createHmac("sha256", toBytes(secret));
+  }
+
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.#hash.update(toBytes(data));
+  }
+
+  digest(): Promise<Uint8Array> {
+    return Promise.resolve(this.#hash.digest());
+  }
+
+  /** Of the library's interface; a hash is used once. */
+  reset(): never {
+    throw new Error("a hash is used once");
+  }
+}
+
+function toBytes(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (typeof data === "string") return Buffer.from(data);
+  return data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
 
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
