@@ -1,4 +1,5 @@
 import { FormatFault, type FaultReason } from "./fault.js";
+import { decodeText, unescape } from "./json-string.js";
 
 /** What a JSON value begins as. */
 export type JsonKind = "object" | "array" | "string" | "number" | "boolean" | "null";
@@ -74,7 +75,8 @@ export class JsonReader {
     const start = this.#at + 1;
     const { end, escaped } = this.#endOfString(start);
     this.#at = end + 1;
-    return escaped ? this.#unescape(start, end) : this.#utf8(start, end);
+    const fault = (reason: FaultReason, message: string, at: number): FormatFault => this.fault(reason, message, at);
+    return escaped ? unescape(this.#bytes, start, end, fault) : decodeText(this.#bytes, start, end, fault);
   }
 
   boolean(): boolean {
@@ -194,60 +196,12 @@ export class JsonReader {
     let escaped = false;
     for (let at = start; ; at++) {
       const byte = this.#bytes[at];
-      if (byte === undefined) throw this.fault("incomplete", "the text ends inside a string", at);
+      if (byte === undefined) throw this.fault("incomplete", "the text ends inside a string", this.#bytes.length);
       if (byte === QUOTE) return { end: at, escaped };
       if (byte < SPACE) throw this.fault("syntax", "a control character in a string", at);
       if (byte !== BACKSLASH) continue;
       escaped = true;
       at += 1; // The character behind it, a quote perhaps.
-    }
-  }
-
-  #unescape(start: number, end: number): string {
-    let text = "";
-    for (let at = start; at < end; ) {
-      const backslash = this.#bytes.indexOf(BACKSLASH, at);
-      const literalEnd = backslash < 0 || backslash > end ? end : backslash;
-      text += this.#utf8(at, literalEnd);
-      if (literalEnd === end) break;
-      const letter = this.#bytes[literalEnd + 1] ?? 0;
-      const simple = ESCAPES.get(letter);
-      if (simple !== undefined) {
-        text += simple;
-        at = literalEnd + 2;
-      } else if (letter === LETTER_U) {
-        const { character, length } = this.#codePoint(literalEnd, end);
-        text += character;
-        at = literalEnd + length;
-      } else {
-        throw this.fault("syntax", "an unknown escape", literalEnd);
-      }
-    }
-    return text;
-  }
-
-  /** A `\u` escape at `at`, or the two that make a character beyond U+FFFF. */
-  #codePoint(at: number, end: number): { readonly character: string; readonly length: number } {
-    const first = this.#hex4(at, end);
-    if (first < 0xd800 || first > 0xdfff) return { character: String.fromCharCode(first), length: 6 };
-    const follows = this.#bytes[at + 6] === BACKSLASH && this.#bytes[at + 7] === LETTER_U;
-    const second = first <= 0xdbff && follows ? this.#hex4(at + 6, end) : 0;
-    if (second < 0xdc00 || second > 0xdfff) throw this.fault("utf8", "an escape for half a character", at);
-    return { character: String.fromCharCode(first, second), length: 12 };
-  }
-
-  #hex4(at: number, end: number): number {
-    const digits = String.fromCharCode(...this.#bytes.subarray(at + 2, Math.min(at + 6, end)));
-    if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw this.fault("syntax", "an escape without four hexadecimal digits", at);
-    return Number.parseInt(digits, 16);
-  }
-
-  #utf8(start: number, end: number): string {
-    const bytes = this.#bytes.subarray(start, end);
-    try {
-      return decoder.decode(bytes);
-    } catch {
-      throw this.fault("utf8", "not UTF-8", start + wellFormedLength(bytes));
     }
   }
 
@@ -278,13 +232,13 @@ export class JsonReader {
 
   /** {@link JsonReader.unsigned} up to 255, without a text for each: byte strings are most of a file. */
   #byte(): number {
-    const offset = this.#begin("number");
+    let byte: number | undefined = this.#peek();
+    const offset = this.#at;
     let value = 0;
     let at = offset;
-    for (let byte = this.#bytes[at]; isDigit(byte) && at < offset + 3; byte = this.#bytes[++at]) value = value * 10 + (byte ?? 0) - DIGIT_0;
-    const next = this.#bytes[at];
+    for (; byte !== undefined && isDigit(byte) && at < offset + 3; byte = this.#bytes[++at]) value = value * 10 + byte - DIGIT_0;
     const plain = at > offset && value <= 255 && (at === offset + 1 || this.#bytes[offset] !== DIGIT_0);
-    if (!plain || (next !== COMMA && next !== CLOSE_BRACKET)) return Number(this.unsigned(255n));
+    if (!plain || (byte !== COMMA && byte !== CLOSE_BRACKET)) return Number(this.unsigned(255n));
     this.#at = at;
     return value;
   }
@@ -331,16 +285,9 @@ const LETTER_E = 0x65;
 const LETTER_F = 0x66;
 const LETTER_N = 0x6e;
 const LETTER_T = 0x74;
-const LETTER_U = 0x75;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-const ESCAPES: ReadonlyMap<number, string> = new Map(
-  Object.entries({ '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" }).map(([letter, character]) => [letter.charCodeAt(0), character]),
-);
-
-/** A byte order mark is kept, and so refused where a value should begin. */
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const ascii = new TextDecoder("latin1");
 
 function isDigit(byte: number | undefined): boolean {
@@ -352,18 +299,3 @@ function grown(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   result.set(bytes);
   return result;
 }
-
-/** How many bytes before the first that belongs to no character. */
-function wellFormedLength(bytes: Uint8Array): number {
-  const replaced = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  // The text may have U+FFFD of its own; each is compared with what stands there.
-  let length = 0;
-  for (const character of replaced) {
-    const expected = encoder.encode(character);
-    if (!expected.every((byte, index) => bytes[length + index] === byte)) break;
-    length += expected.length;
-  }
-  return length;
-}
-
-const encoder = new TextEncoder();

@@ -48,8 +48,8 @@ export function struct<T extends object>(fields: Fields<T>): JsonType<T> {
       const offset = reader.offset;
       if (reader.kind() === "array") readPositions(reader, fields, keys, value);
       else readNames(reader, fields, byName, value);
-      if (isComplete(reader, fields, keys, value, offset)) return value;
-      throw reader.fault("missing_field", "a field is missing", offset);
+      complete(reader, fields, keys, value, offset);
+      return value;
     },
     write(writer, value) {
       let separator = "{";
@@ -110,8 +110,8 @@ function readField<T, K extends keyof T>(reader: JsonReader, field: Field<T[K]>,
   if (found !== undefined) value[key] = found;
 }
 
-/** Fills in what may be missing, and throws for what may not. A type guard, since only this says that no property is left out. */
-function isComplete<T>(reader: JsonReader, fields: Fields<T>, keys: readonly (keyof T)[], value: Partial<T>, offset: number): value is T {
+/** Fills in what may be missing, and throws for what may not: afterwards no property is left out. */
+function complete<T>(reader: JsonReader, fields: Fields<T>, keys: readonly (keyof T)[], value: Partial<T>, offset: number): asserts value is T {
   for (const key of keys) {
     if (value[key] !== undefined) continue;
     const { name, whenMissing } = fields[key];
@@ -119,7 +119,6 @@ function isComplete<T>(reader: JsonReader, fields: Fields<T>, keys: readonly (ke
     const standard = whenMissing();
     if (standard !== undefined) value[key] = standard;
   }
-  return true;
 }
 
 /** Answers whether the field is written, or left out. */
