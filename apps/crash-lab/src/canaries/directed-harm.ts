@@ -43,18 +43,20 @@ export const harmScenes: readonly Scene[] = [
   },
   {
     name: "harmed-bits",
-    about: "Each bit of the frame headers is turned, one at a time.",
+    about: "Each bit of the frame headers is turned, one at a time, in a log whose writer was killed before it was idle.",
     async play(cast) {
       const before = new LogStage(cast, { harmed: true });
-      await live(before, ["alder", "birch", "cedar"]);
+      const life = await before.open();
+      for (const value of ["alder", "birch", "cedar"]) await life.append(value);
       const [segment] = before.segments();
       if (segment === undefined) throw new Error("there is no segment");
-      for (const value of ["birch", "cedar"]) {
+      // Nothing is behind the last frame that would prove it.
+      for (const { value, mayLoseFrom } of [{ value: "birch" }, { value: "cedar", mayLoseFrom: 3 }]) {
         const header = segment.bytes.lastIndexOf(value) - RECORD_LENGTH_BYTES - FRAME_HEADER_BYTES;
         for (let bit = 0; bit < 8 * FRAME_HEADER_BYTES; bit++) {
           const stage = before.fork("process");
           const at = header + (bit >> 3);
-          stage.harmBytes(segment.path, at, Uint8Array.of((segment.bytes[at] ?? 0) ^ (1 << (bit & 7))));
+          stage.harmBytes(segment.path, at, Uint8Array.of((segment.bytes[at] ?? 0) ^ (1 << (bit & 7))), mayLoseFrom);
           await stage.tryOpen();
         }
       }

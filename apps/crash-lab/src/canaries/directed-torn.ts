@@ -109,7 +109,8 @@ export const tornScenes: readonly Scene[] = [
   },
 ];
 
-function inFlightWrite({ operation, phase }: SimStep): boolean {
+/** A synced write that is not answered yet. */
+export function inFlightWrite({ operation, phase }: SimStep): boolean {
   return operation === "dsyncWrite" && phase === "begun";
 }
 
