@@ -278,7 +278,7 @@ class DurableLog<T> implements Log<T> {
     this.#stats.add(commit, latencyMs);
     announceCommit(this.#limits.prefix, commit, latencyMs, this.#writer.segment);
     this.#queue.finish(commit);
-    this.#markTimer.touch();
+    if (this.#writer.unmarked) this.#markTimer.touch();
     for (const waiter of commit.waiters) {
       if (this.#isRelaxed && waiter.synced) this.#unsynced.push(waiter);
       else waiter.settle(undefined);
