@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { seededAdversary } from "../src/index.js";
 import { bytes, content, during, durableFile, newDisk, put, reachable } from "./support/sim.js";
 
 const a = (disk: Parameters<typeof content>[0]): string => content(disk, "/a");
@@ -114,6 +115,25 @@ describe("a flush that fails", () => {
     // The mild adversary has let nothing survive.
     expect(a(disk)).toBe("A");
     expect(reachable(disk, a)).toEqual(["A"]);
+  });
+
+  test("leaves any part when the pages leave the cache, which then is durable: of data, of a size, of a truncate", async () => {
+    const states = { overwrite: new Set<string>(), append: new Set<string>(), truncate: new Set<string>() };
+    for (let seed = 0; seed < 200; seed += 1) {
+      for (const [name, found] of Object.entries(states)) {
+        const disk = newDisk({ adversary: seededAdversary(seed, { temper: "even" }), faults: [{ operation: "datasync", nth: 1, kind: "drop" }] });
+        const file = await durableFile(disk, "/a", bytes("AA"));
+        if (name === "truncate") await file.truncate(512);
+        else await file.write(bytes("BB"), name === "append" ? 1024 : 0);
+        await expect(file.datasync()).rejects.toMatchObject({ code: "EIO" });
+        disk.evict();
+        expect(reachable(disk, a)).toEqual([a(disk)]);
+        found.add(a(disk).replace(/.:\d+$/, "~"));
+      }
+    }
+    expect([...states.overwrite].sort()).toEqual(["AA", "AB", "BA", "BB"]);
+    expect([...states.append]).toEqual(expect.arrayContaining(["AA", "AAB.", "AA.B", "AABB", "AA..", "AAB~", "AA~"]));
+    expect([...states.truncate].sort()).toEqual(["A", "AA"]);
   });
 
   test("in a write with O_DSYNC: any part, all of it in sight, and a later sync answers ok", async () => {

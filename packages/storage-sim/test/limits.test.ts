@@ -1,3 +1,4 @@
+import type { FsFile } from "@holdfast/storage/ports";
 import { describe, expect, test } from "vitest";
 import { virtualClock } from "../src/index.js";
 import { bytes, content, durableFile, newDisk, put } from "./support/sim.js";
@@ -54,6 +55,23 @@ describe("a process", () => {
     await disk.port().open("/c", { mode: "create" });
     await first.close();
     await port.open("/c", { mode: "read" });
+  });
+});
+
+describe("a lock", () => {
+  test("has one holder, until it is let go, closed, or its process is killed", async () => {
+    const disk = newDisk();
+    const open = (): Promise<FsFile> => disk.port().open("/lock", { mode: "lock" });
+    const [first, second] = [await open(), await open()];
+    expect([await first.tryLock(), await first.tryLock(), await second.tryLock()]).toEqual([true, true, false]);
+    await second.unlock();
+    expect(await second.tryLock()).toBe(false);
+    await first.unlock();
+    expect(await second.tryLock()).toBe(true);
+    expect(await first.tryLock()).toBe(false);
+    await second.close();
+    expect(await first.tryLock()).toBe(true);
+    await expect(second.unlock()).rejects.toMatchObject({ code: "EBADF" });
   });
 });
 

@@ -93,6 +93,17 @@ describe("a property over a store", () => {
   });
 });
 
+test("an adversary of a property that is asked again, after a clone, answers as before", () => {
+  const arbitrary = adversaryArbitrary();
+  const [adversary] = fc.sample(arbitrary, { numRuns: 1, seed: 7 });
+  if (adversary === undefined || !fc.hasCloneMethod(adversary)) throw new Error("it cannot be cloned");
+  const answers = (asked: Adversary): readonly number[] => Array.from({ length: 20 }, () => asked.choose("x", 1000));
+  const first = answers(adversary);
+  expect(new Set(first).size).toBeGreaterThan(1);
+  expect(answers(adversary[fc.cloneMethod]())).toEqual(first);
+  expect([arbitrary.canShrinkWithoutContext(adversary), arbitrary.canShrinkWithoutContext(seededAdversary(1))]).toEqual([true, false]);
+});
+
 describe("a failing run", () => {
   const fails = async (adversary: Adversary): Promise<void> => {
     const problem = await wrong(adversary, without("sync"));

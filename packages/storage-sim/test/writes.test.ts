@@ -25,6 +25,15 @@ describe("an overwrite", () => {
     expect(reachable(disk, a)).toEqual(["AAA", "AAB", "ABA", "ABB", "BAA", "BAB", "BBA", "BBB"]);
   });
 
+  test("of many sectors is also torn once, at each of them, and not only into shreds", async () => {
+    const disk = newDisk();
+    const file = await durableFile(disk, "/a", bytes("A".repeat(12)));
+    await file.write(bytes("B".repeat(12)), 0);
+    const states = drawn(disk, a);
+    for (let count = 0; count <= 12; count += 1) expect(states).toContain("B".repeat(count) + "A".repeat(12 - count));
+    expect(states.length).toBeGreaterThan(500);
+  });
+
   test("is never torn within a sector of 4096 bytes", async () => {
     const disk = newDisk({ sectorBytes: 4096 });
     const file = await durableFile(disk, "/a", bytes("A".repeat(16)));
