@@ -1,9 +1,13 @@
 import type { StoreHistory } from "./store-history.js";
 import { trialHistory } from "./trial-history.js";
+import { fsStore } from "./storage-fs/fs-store.js";
 import { walStore } from "./wal/wal-store.js";
 
 /** The log: `@holdfast/wal` on `@holdfast/storage-fs`. */
 export const walHistory: StoreHistory = trialHistory(walStore);
 
+/** A directory as a backend: `@holdfast/storage-fs`. */
+export const fsHistory: StoreHistory = trialHistory(fsStore);
+
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [walHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory];
