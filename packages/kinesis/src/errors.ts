@@ -2,11 +2,15 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
 import type { FaultReason } from "./format/fault.js";
 
 /**
- * Codes of {@link KinesisError}; the README's table says what to do about each.
+ * Codes of {@link KinesisError}; the README's table says what to do about each. What is wrong with the log is said by the errors of
+ * `@holdfast/wal/fkwal2`, what is wrong with the storage by its own.
  *
  * - `KINESIS_INVALID_STATE`: bytes that are no state, or a state that has no bytes; `path`, `reason` and, when reading, `offset`.
+ * - `KINESIS_SNAPSHOT_CORRUPT`: `snapshot.bin` is no state; `path`, `reason` and `offset`. Nothing was changed.
+ * - `KINESIS_TOO_LARGE`: a file is larger than `maxFileBytes`. Nothing was changed.
+ * - `KINESIS_INVALID_ARGUMENT`: an option out of its stated bounds.
  */
-export type KinesisErrorCode = "KINESIS_INVALID_STATE";
+export type KinesisErrorCode = "KINESIS_INVALID_STATE" | "KINESIS_SNAPSHOT_CORRUPT" | "KINESIS_TOO_LARGE" | "KINESIS_INVALID_ARGUMENT";
 
 /**
  * What is wrong with bytes or a value.

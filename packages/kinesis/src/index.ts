@@ -19,3 +19,5 @@ export type {
   StreamStatus,
   UpdateShardCountTransition,
 } from "./format/model.js";
+export { loadKinesisState } from "./load.js";
+export type { KinesisLoad, KinesisLoadOptions, KinesisLogEntry, KinesisRecovery } from "./load.js";
