@@ -10,7 +10,7 @@ export const layers = {
   "storage-fs": ["storage"],
   "storage-s3": ["bytes", "storage"],
   "storage-conformance": ["storage"],
-  "storage-sim": ["storage"],
+  "storage-sim": ["bytes", "storage"],
   wal: ["bytes", "storage"],
   // Its directory format is foreign, so it opens directories itself.
   kinesis: ["storage", "storage-fs", "wal"],

@@ -91,7 +91,7 @@ export async function complete({ writing, id }: Upload, parts: readonly SentPart
     headers: { "content-type": "application/xml", ...conditionOf(writing) },
     body: Buffer.from(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${list.join("")}</CompleteMultipartUpload>`),
   } as const;
-  await store.client.attempt(request, signal, (response) => readXml(response, "CompleteMultipartUploadResult"));
+  await store.client.attempt(request, signal, (response) => readXml(response, ...COMPLETED));
 }
 
 /** Has the store forget the parts. Should that fail, they are leftovers, which harm nobody and cost a little. */
@@ -104,6 +104,8 @@ export async function abort({ writing, id }: Upload): Promise<void> {
   }
 }
 
+/** The second one is what moto answers. */
+const COMPLETED = ["CompleteMultipartUploadResult", "CompleteMultipartUploadResponse"] as const;
 const MAX_PARTS = 10_000;
 const PARTS_UNDER_WAY = 3;
 

@@ -25,8 +25,8 @@ export async function readBounded(response: HttpResponse, maxBytes: number): Pro
   return pieces.length === 1 && only !== undefined ? only : joined(pieces, length);
 }
 
-/** Reads a body as XML. @throws RequestFailure `BadAnswer` if it is none, or has another root. */
-export async function readXml(response: HttpResponse, root: string): Promise<XmlElement> {
+/** Reads a body as XML. @throws RequestFailure `BadAnswer` if it is none, or its root is none of `roots`. */
+export async function readXml(response: HttpResponse, ...roots: readonly string[]): Promise<XmlElement> {
   const bytes = await readBounded(response, MAX_XML_BYTES);
   let element: XmlElement;
   try {
@@ -35,7 +35,7 @@ export async function readXml(response: HttpResponse, root: string): Promise<Xml
     throw badAnswer("an answer that is not the XML it should be", cause);
   }
   if (element.name === "Error") throw failureOf(response, childText(element, "Code"));
-  if (element.name !== root) throw badAnswer(`an answer that is no ${root}`);
+  if (!roots.includes(element.name)) throw badAnswer(`an answer that is no ${roots.join(" or ")}`);
   return element;
 }
 
