@@ -128,7 +128,9 @@ class BackwardCursor implements CommitCursor {
     if (this.#to < lowest) return undefined;
     const start = await this.#start();
     const from = Math.max(lowest, start?.firstSeq ?? this.#to);
-    const cursor = new ForwardCursor(this.#history, { from, to: this.#to, reverse: false, signal }, start?.first);
+    // What lies before the range need not be sound.
+    const position = start === undefined || start.nextSeq <= from ? undefined : start.first;
+    const cursor = new ForwardCursor(this.#history, { from, to: this.#to, reverse: false, signal }, position);
     const commits: ObjectCommit[] = [];
     for (let chunk = await cursor.next(); chunk !== undefined; chunk = await cursor.next()) commits.push(...chunk);
     const bytes = commits.reduce((sum, { start: at, end }) => sum + end - at, 0);

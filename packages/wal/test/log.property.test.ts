@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { openLog, openLogReader, verifyLog, type Log, type LogOptions, type LogReader, type ReadRange } from "../src/index.js";
+import { mergeLog, openLog, openLogReader, verifyLog, type Log, type LogOptions, type LogReader, type ReadRange } from "../src/index.js";
 import { directoryPlace, memoryPlace, type Place } from "./support/backends.js";
 import { all, payload, rejection, turns, walError } from "./support/expecting.js";
 import { Follower } from "./support/follower.js";
@@ -24,6 +24,7 @@ type Command =
   | { readonly do: "trim"; readonly at: number }
   | { readonly do: "sync" }
   | { readonly do: "idle" }
+  | { readonly do: "merge"; readonly packObjects: number }
   | { readonly do: "reopen"; readonly how: "close" | "crash" }
   | { readonly do: "look" };
 
@@ -58,6 +59,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("trim" as const), at: fraction }) },
   { weight: 2, arbitrary: fc.constant({ do: "sync" } as const) },
   { weight: 2, arbitrary: fc.constant({ do: "idle" } as const) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("merge" as const), packObjects: fc.integer({ min: 2, max: 5 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("reopen" as const), how: fc.constantFrom("close", "crash" as const) }) },
   { weight: 3, arbitrary: fc.constant({ do: "look" } as const) },
 );
@@ -70,6 +72,8 @@ const options: fc.Arbitrary<Partial<LogOptions>> = fc.record({
   durability: fc.constantFrom("synced" as const, { syncEveryMs: 500 }),
   prepareAhead: fc.boolean(),
   startSeq: fc.constantFrom(1, 1000),
+  packObjects: fc.constantFrom(2, 3, 5, 256),
+  lingerMs: fc.constantFrom(0, 0, 0, 300),
 });
 
 describe("any interleaving", () => {
@@ -79,6 +83,15 @@ describe("any interleaving", () => {
         await new Run(memoryPlace(), how).play(commands);
       }),
       { numRuns: runs(1000) },
+    );
+  });
+
+  test("in memory without append", { timeout: 600_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(options, fc.array(command, { maxLength: 60 }), async (how, commands) => {
+        await new Run(memoryPlace(false), how, "orders", true).play(commands);
+      }),
+      { numRuns: runs(400) },
     );
   });
 
@@ -114,12 +127,14 @@ class Run {
   #log!: Log;
   #reader: LogReader | undefined;
   #isDying = false;
+  readonly #isObjects: boolean;
 
-  constructor(place: Place, how: Partial<LogOptions>, prefix = "orders") {
+  constructor(place: Place, how: Partial<LogOptions>, prefix = "orders", isObjects = false) {
+    this.#isObjects = isObjects;
     this.#place = place;
     this.#options = how;
     this.#prefix = prefix;
-    this.#isRelaxed = how.durability !== "synced";
+    this.#isRelaxed = how.durability !== "synced" && !isObjects;
     this.#startSeq = how.startSeq ?? 1;
     this.#ackedSeq = this.#startSeq - 1;
     this.#shownSeq = this.#startSeq - 1;
@@ -183,6 +198,10 @@ class Run {
         this.#clock.advance(1000);
         await turns(3);
         break;
+      case "merge":
+        // Beside the writer. Files are never merged.
+        if (this.#isObjects) await mergeLog({ storage: await this.#place.open(), prefix: this.#prefix, packObjects: it.packObjects });
+        break;
       case "reopen":
         await this.#reopen(it.how);
         break;
@@ -234,13 +253,29 @@ class Run {
   };
 
   async #settle(): Promise<void> {
-    await Promise.all(this.#pending.splice(0));
+    const settled = Promise.all(this.#pending.splice(0));
+    let isSettled = false;
+    const finish = (): void => {
+      isSettled = true;
+    };
+    settled.then(finish, finish);
+    // Commits that linger wait for time to pass.
+    while ((this.#options.lingerMs ?? 0) > 0 && !(await turns(1).then(() => isSettled))) this.#clock.advance(300);
+    await settled;
   }
 
   async #trim(seq: number): Promise<void> {
     await this.#settle();
+    const holding = (await all(this.#log.readBatches())).findLast(({ firstSeq }) => firstSeq <= seq);
     await this.#log.trim(seq);
-    this.#floor = Math.max(this.#floor, Math.min(seq, this.#log.durableSeq + 1));
+    if (!this.#isObjects) {
+      this.#floor = Math.max(this.#floor, Math.min(seq, this.#log.durableSeq + 1));
+    } else if (holding !== undefined) {
+      // Whole commits; if all of them, the last one stays as long as it is the newest object.
+      const floors = [holding.firstSeq, ...(seq > holding.lastSeq ? [holding.lastSeq + 1] : [])].map((it) => Math.max(this.#floor, it));
+      expect(floors).toContain(this.#log.firstSeq);
+      this.#floor = this.#log.firstSeq;
+    }
     expect(this.#log.firstSeq).toBe(this.#floor);
   }
 
