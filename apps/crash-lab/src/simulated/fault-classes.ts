@@ -6,7 +6,7 @@ import type { Fault, FaultKind, FaultPlan } from "@holdfast/storage-sim";
  * - `honest`: the disk fails openly. Every promise holds.
  * - `harmed`: one piece of what was durable is changed, or cannot be read, behind everybody's back. Nothing wrong is delivered,
  *   and nothing is lost silently that stood in other blocks than its evidence.
- * - `lied`: a flush that did nothing was answered with ok, or a write went to another place. Nothing wrong is delivered.
+ * - `lied`: a flush that did nothing was answered with ok, or a read or write went to another place. Nothing wrong is delivered.
  */
 export type FaultClass = "honest" | "harmed" | "lied";
 
@@ -22,7 +22,8 @@ function faultClass({ kind, operation }: Fault): FaultClass {
   if (HARMING.has(kind)) return "harmed";
   if (kind === "lie") return "lied";
   if (kind === "lost") return operation === "dsyncWrite" ? "harmed" : "lied";
-  if (kind === "misdirect") return operation === "read" ? "harmed" : "lied";
+  // Not one piece, but all that was read at once, which may be a whole segment: it may look as if nothing was ever written there.
+  if (kind === "misdirect") return "lied";
   return "honest";
 }
 
