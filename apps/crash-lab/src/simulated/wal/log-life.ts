@@ -147,7 +147,7 @@ export class LogLife {
 
   async #trim(log: Log, seq: number): Promise<void> {
     const { ledger } = this.#life;
-    const durable = log.durableSeq;
+    const { durableSeq: durable, firstSeq: before } = log;
     ledger.trimAsked(seq);
     if (this.#fresh) ledger.unvouch();
     this.#fresh = false;
@@ -155,7 +155,7 @@ export class LogLife {
       await log.trim(seq);
       if (this.#poisoned) throw new Violation("I9", "trim answers ok in a log that is poisoned");
       if (log.firstSeq < Math.min(seq, durable + 1)) throw new Violation("I1", `trimmed below ${seq}, and the log still begins at ${log.firstSeq}`);
-      ledger.trimmed(log.firstSeq);
+      if (log.firstSeq > before || this.#life.options.has("retrim")) ledger.trimmed(log.firstSeq);
     } catch (error) {
       this.#refused(error, "trim");
     }

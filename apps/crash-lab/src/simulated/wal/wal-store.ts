@@ -18,8 +18,10 @@ export const walStore: SimulatedStore<LogLedger> = {
   faultKinds: [
     "fail", "failAfter", "failPartly", "drop", "lie", "lost", "misdirect", "short", "flip", "rot", "zero", "unreadable", "shuffle", "evict", "readOnly",
   ],
-  optionWords: ["relaxed", "small", "align", "ahead", "late"],
+  optionWords: ["relaxed", "small", "align", "ahead", "late", "retrim"],
   stepLetters: ["o", "a", "d", "e", "s", "t", "w", "r", "c", "u", "l", "f", "v", "h"],
+  // `retrim` is not drawn: with it a trim that finds nothing to do has to last too. The log breaks that where an interrupted trim
+  // was killed before it was flushed, and the lab finds it. The line stands among the regressions.
   drawOptions: (draw) =>
     drawWords(draw, [
       ["relaxed", 3],
