@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 
+import type { BlockWritesOptions } from "./block-writes/run.js";
 import type { FailedSyncOptions } from "./failed-sync/run.js";
 import type { KillOptions } from "./kill/run.js";
 import type { PowerCutOptions } from "./power-cut/run.js";
@@ -27,6 +28,13 @@ export function addRealCommands(program: Command): void {
     .action(async (options: PowerCutOptions) => {
       const { runPowerCut } = await import("./power-cut/run.js");
       process.exitCode = await runPowerCut(options);
+    });
+  rung(program, "block-writes", "records what ext4 writes to its disk (needs root and FUSE), and puts together what power loss may leave of it")
+    .option("--runs <number>", "how many recordings of each kind", wholeNumber, 2)
+    .option("--states <number>", "how many crashes of each recording", wholeNumber, 20)
+    .action(async (options: BlockWritesOptions) => {
+      const { runBlockWrites } = await import("./block-writes/run.js");
+      process.exitCode = await runBlockWrites(options);
     });
   rung(program, "failed-sync", "lets the disk below ext4 fail to write one record after the other (needs root and FUSE), and then cuts its power")
     .option("--cases <number>", "at most so many records of each store", wholeNumber)

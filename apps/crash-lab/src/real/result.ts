@@ -54,7 +54,7 @@ export function resultText({ rung, seed, seconds, settings, counts, skipped, vio
   for (const [name, value] of Object.entries(settings)) lines.push(`  ${name}: ${value}`);
   for (const [name, count] of Object.entries(counts)) lines.push(`  ${count.toLocaleString("en")} ${name}`);
   for (const { kind, where, detail } of violations.slice(0, SHOWN)) lines.push(`  VIOLATION (${kind}) ${where}: ${detail}`);
-  if (violations.length > SHOWN) lines.push(`  and ${violations.length - SHOWN} more violations`);
+  if (violations.length > SHOWN) lines.push(`  and ${violations.length - SHOWN} more violations; by kind: ${byKind(violations)}`);
   for (const { what, reason } of skipped) lines.push(`  SKIPPED ${what}: ${reason}`);
   lines.push(`${rung}: ${violations.length} violations, ${skipped.length} skipped`);
   return lines.join("\n");
@@ -66,6 +66,12 @@ export function skippedResult(rung: string, seed: number, reason: string): RungR
 }
 
 const SHOWN = 20;
+
+function byKind(violations: readonly Violation[]): string {
+  const counts = new Counts();
+  for (const { kind } of violations) counts.add(kind);
+  return Object.entries(counts.values()).map(([kind, count]) => `${count} ${kind}`).join(", ");
+}
 
 function datedResult(result: RungResult): object {
   return { date: new Date().toISOString(), node: process.version, platform: process.platform, ...result };

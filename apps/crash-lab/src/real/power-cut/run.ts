@@ -111,7 +111,8 @@ async function cutPowerOf(fileSystem: FileSystem, { cycles, seed }: PowerCutOpti
     await runCycle(writers, { ...rig, mountOptions, root }, random.fork(`${cycle}`), counts, startNext);
     counts.add(`cycles on ${fileSystem}`);
     const found = writers.flatMap(({ history }) => history.violations(`cycle ${cycle} on ${fileSystem} (${mountOptions.join(",")})`));
-    if (found.length > 0) await cp(image, join(scratchRoot, `violation-${fileSystem}-${seed}-${cycle}.img`), { force: true });
+    // The first one is kept, to be looked at.
+    if (found.length > 0 && violations.length === 0) await cp(image, join(scratchRoot, `violation-${fileSystem}-${seed}-${cycle}.img`), { force: true });
     violations.push(...found);
   }
   power.close();
