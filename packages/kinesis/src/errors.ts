@@ -8,9 +8,21 @@ import type { FaultReason } from "./format/fault.js";
  * - `KINESIS_INVALID_STATE`: bytes that are no state, or a state that has no bytes; `path`, `reason` and, when reading, `offset`.
  * - `KINESIS_SNAPSHOT_CORRUPT`: `snapshot.bin` is no state; `path`, `reason` and `offset`. Nothing was changed.
  * - `KINESIS_TOO_LARGE`: a file is larger than `maxFileBytes`. Nothing was changed.
+ * - `KINESIS_RETAINED_LIMIT`: the state would retain more bytes than `maxRetainedBytes`; `not_applied`.
+ * - `KINESIS_CHANGED`: somebody wrote to the log since it was read, without the lock; `not_applied`.
+ * - `KINESIS_POISONED`: an earlier write failed, and nobody knows what it left; `not_applied`, and `cause` is that failure.
+ * - `KINESIS_CLOSED`: the directory is closed; `not_applied`.
  * - `KINESIS_INVALID_ARGUMENT`: an option out of its stated bounds.
  */
-export type KinesisErrorCode = "KINESIS_INVALID_STATE" | "KINESIS_SNAPSHOT_CORRUPT" | "KINESIS_TOO_LARGE" | "KINESIS_INVALID_ARGUMENT";
+export type KinesisErrorCode =
+  | "KINESIS_INVALID_STATE"
+  | "KINESIS_SNAPSHOT_CORRUPT"
+  | "KINESIS_TOO_LARGE"
+  | "KINESIS_RETAINED_LIMIT"
+  | "KINESIS_CHANGED"
+  | "KINESIS_POISONED"
+  | "KINESIS_CLOSED"
+  | "KINESIS_INVALID_ARGUMENT";
 
 /**
  * What is wrong with bytes or a value.

@@ -21,3 +21,7 @@ export type {
 } from "./format/model.js";
 export { loadKinesisState } from "./load.js";
 export type { KinesisLoad, KinesisLoadOptions, KinesisLogEntry, KinesisRecovery } from "./load.js";
+export { openKinesisDirectory } from "./directory.js";
+export type { KinesisContents, KinesisDirectory, KinesisDirectoryOptions, KinesisHealth } from "./directory.js";
+export { salvageKinesis } from "./salvage.js";
+export type { KinesisSalvage, SalvagedEntry } from "./salvage.js";

@@ -1,6 +1,6 @@
 import type { HoldfastError, StorageBackend, StorageKey } from "@holdfast/storage";
-import { readFkwal2, type Fkwal2Decoded, type Fkwal2Frame } from "@holdfast/wal/fkwal2";
-import { chooseState } from "./choose-state.js";
+import { readFkwal2, type Fkwal2Decoded, type Fkwal2Frame, type Fkwal2Reading } from "@holdfast/wal/fkwal2";
+import { chooseState, type EntryCandidate } from "./choose-state.js";
 import { decodeKinesisEntry, decodeKinesisState, readKinesisEntry } from "./codec.js";
 import { KinesisError } from "./errors.js";
 import type { KinesisState } from "./format/model.js";
@@ -32,6 +32,8 @@ export interface KinesisLogEntry {
 export interface KinesisRecovery {
   /** What the state was taken from. `none`: there is no state yet. */
   readonly source: "none" | "snapshot" | "log";
+  /** Bytes of `wal.log`. */
+  readonly logBytes: number;
   /** How many entries the log has. */
   readonly entries: number;
   /** How many of them the snapshot supersedes: they are from before it, and it was written last. */
@@ -68,41 +70,56 @@ export interface KinesisLoad {
  * place of a file.
  */
 export async function loadKinesisState(options: KinesisLoadOptions): Promise<KinesisLoad> {
-  const { storage, mode = "strict", maxFileBytes = 2 ** 30 } = options;
-  if (!Number.isInteger(maxFileBytes) || maxFileBytes < 1 || maxFileBytes > 2 ** 32) {
-    throw new KinesisError("KINESIS_INVALID_ARGUMENT", `maxFileBytes must be an integer from 1 to 2^32, got ${maxFileBytes}`, { operation: "load" });
-  }
+  const { storage, mode = "strict", maxFileBytes } = options;
   const snapshotBytes = await readFile(storage, SNAPSHOT_KEY, maxFileBytes);
   const snapshot = snapshotBytes === undefined ? undefined : readSnapshot(snapshotBytes);
   if (snapshot !== undefined && "error" in snapshot && mode === "strict") throw snapshot.error;
-  const wal = (await readFile(storage, WAL_KEY, maxFileBytes)) ?? new Uint8Array();
-  const reading = readFkwal2(wal, { decode: (payload) => decodeSummary(payload, snapshotBytes), mode: mode === "strict" ? "strict" : "lenient", key: WAL_KEY });
+  const log = await readLog(storage, { key: WAL_KEY, mode: mode === "strict" ? "strict" : "lenient", maxFileBytes, snapshotBytes });
   if (snapshot !== undefined && "error" in snapshot) {
-    if (reading.entries.length === 0) throw snapshot.error;
-    return assemble(undefined, reading, snapshot.error);
+    if (log.entries.length === 0) throw snapshot.error;
+    return assemble(undefined, log, snapshot.error);
   }
-  return assemble(snapshot?.state, reading, undefined);
+  return assemble(snapshot?.state, log, undefined);
 }
 
-/** What is kept of each entry: all of them are decoded, but only the last one's state counts. */
-interface Summary {
-  readonly createdAtMs: bigint;
-  readonly isSnapshot: boolean;
+/** What {@link readLog} reads. */
+export interface ReadLogOptions {
+  readonly key: StorageKey;
+  readonly mode: "strict" | "lenient";
+  readonly maxFileBytes?: number | undefined;
+  /** What each state is compared with. */
+  readonly snapshotBytes?: Uint8Array | undefined;
 }
 
-type Reading = ReturnType<typeof readFkwal2<Summary>>;
+/** A log, as far as it is kept in memory: all entries are decoded, but only the last one's state counts. */
+export interface LogReading extends Fkwal2Reading<EntryCandidate> {
+  /** Bytes of the file. */
+  readonly logBytes: number;
+}
 
-function assemble(snapshot: KinesisState | undefined, { entries: frames, torn, damage }: Reading, snapshotError: KinesisError | undefined): KinesisLoad {
+/** Reads a log file; an absent one has no entries. @throws as {@link loadKinesisState}. */
+export async function readLog(storage: StorageBackend, { key, mode, maxFileBytes, snapshotBytes }: ReadLogOptions): Promise<LogReading> {
+  const bytes = (await readFile(storage, key, maxFileBytes)) ?? new Uint8Array();
+  return { ...readFkwal2(bytes, { decode: (payload) => decodeCandidate(payload, snapshotBytes), mode, key }), logBytes: bytes.length };
+}
+
+/** An entry as it is shown. */
+export function toLogEntry({ offset, payload, value }: Fkwal2Frame<EntryCandidate>): KinesisLogEntry {
+  return { offset, createdAtMs: value.createdAtMs, payload };
+}
+
+function assemble(snapshot: KinesisState | undefined, { entries: frames, torn, damage, logBytes }: LogReading, snapshotError: KinesisError | undefined): KinesisLoad {
   const choice = chooseState(snapshot, frames.map(({ value }) => value));
   const last = frames.at(-1);
   const isLast = choice.source === "log" && last !== undefined;
   return {
     state: isLast ? decodeKinesisEntry(last.payload) : snapshot,
     snapshot,
-    entries: frames.map(toEntry),
+    entries: frames.map(toLogEntry),
     lastCreatedAtMs: frames.reduce((latest, { value }) => (value.createdAtMs > latest ? value.createdAtMs : latest), snapshot?.createdAtMs ?? 0n),
     recovery: {
       source: choice.source === "conflict" ? "snapshot" : choice.source,
+      logBytes,
       entries: frames.length,
       superseded: "superseded" in choice ? choice.superseded : 0,
       torn,
@@ -115,11 +132,7 @@ function assemble(snapshot: KinesisState | undefined, { entries: frames, torn, d
   };
 }
 
-function toEntry({ offset, payload, value }: Fkwal2Frame<Summary>): KinesisLogEntry {
-  return { offset, createdAtMs: value.createdAtMs, payload };
-}
-
-function decodeSummary(payload: Uint8Array, snapshot: Uint8Array | undefined): Fkwal2Decoded<Summary> {
+function decodeCandidate(payload: Uint8Array, snapshot: Uint8Array | undefined): Fkwal2Decoded<EntryCandidate> {
   try {
     const { state, stateBytes } = readKinesisEntry(payload);
     const isSnapshot = snapshot?.length === stateBytes.length && snapshot.every((byte, index) => byte === stateBytes[index]);
@@ -140,7 +153,10 @@ function readSnapshot(bytes: Uint8Array): { readonly state: KinesisState } | { r
   }
 }
 
-async function readFile(storage: StorageBackend, key: StorageKey, maxFileBytes: number): Promise<Uint8Array | undefined> {
+async function readFile(storage: StorageBackend, key: StorageKey, maxFileBytes: number = 2 ** 30): Promise<Uint8Array | undefined> {
+  if (!Number.isInteger(maxFileBytes) || maxFileBytes < 1 || maxFileBytes > 2 ** 32) {
+    throw new KinesisError("KINESIS_INVALID_ARGUMENT", `maxFileBytes must be an integer from 1 to 2^32, got ${maxFileBytes}`, { operation: "load" });
+  }
   const entry = await storage.stat(key);
   if (entry === undefined) return undefined;
   if (entry.size > maxFileBytes) {
