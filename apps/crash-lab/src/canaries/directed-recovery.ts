@@ -40,18 +40,8 @@ export const recoveryScenes: readonly Scene[] = [
     },
   },
   {
-    name: "copy-fails",
-    about: "The copy of an acknowledged commit fails and can be read; it is copied once more, and power is lost at each step of that.",
-    async play(cast) {
-      const stage = new LogStage(cast);
-      await copyThenFail(stage);
-      await stage.crashEverywhere({ kinds: ["power"] }, () => stage.open());
-      await stage.check();
-    },
-  },
-  {
     name: "copy-fails-then-no-room",
-    about: "As copy-fails, and there is no room at first, so that nothing takes the place of the failed copy.",
+    about: "The copy of an acknowledged commit fails and can be read; the next opening finds no room at first, so that nothing takes its place.",
     async play(cast) {
       const stage = new LogStage(cast);
       await copyThenFail(stage);
@@ -82,33 +72,6 @@ export const recoveryScenes: readonly Scene[] = [
       stage.losePower();
       // Nothing is behind the last copy that would prove it.
       stage.harm("cedar", 3);
-      await stage.check();
-    },
-  },
-  {
-    name: "unfinished-making",
-    about: "Making the second segment is cut short at each step, then another one is made; all in new processes.",
-    async play(cast) {
-      const stage = new LogStage(cast);
-      await (await stage.open()).append("alder");
-      stage.kill();
-      await stage.crashEverywhere({}, async () => (await stage.open()).append("birch"), async (left) => {
-        await (await left.open()).append("cedar");
-        left.kill();
-        await left.check();
-      });
-    },
-  },
-  {
-    name: "writer-in-vain",
-    about: "The log is full of commits that no later one vouches for, and each opening is followed by a kill.",
-    async play(cast) {
-      const stage = new LogStage(cast);
-      for (const value of ["alder", "birch", "cedar", "dogwood", "elm"]) {
-        const life = await stage.open();
-        await life.append(value);
-        stage.kill();
-      }
       await stage.check();
     },
   },

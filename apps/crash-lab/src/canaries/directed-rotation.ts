@@ -30,19 +30,6 @@ export const rotationScenes: readonly Scene[] = [
       await stage.check();
     },
   },
-  {
-    name: "synced-append-in-a-relaxed-log",
-    about: "A relaxed log answers a synced append behind others that are not synced, and power is lost.",
-    async play(cast) {
-      const stage = new LogStage(cast);
-      const life = await stage.open(relaxed);
-      await life.append(large("alder"));
-      await life.append(large("birch"));
-      await life.append(large("cedar"), { durability: "synced" });
-      stage.losePower();
-      await stage.check();
-    },
-  },
 ];
 
 const small: LifeOptions = { segmentBytes: 16 * 1024, maxCommitBytes: 16 * 1024 };

@@ -4,16 +4,6 @@ import { LogStage } from "./log-stage.js";
 /** Histories of trims: floors that were acknowledged, floors that were only seen, and files removed for them. */
 export const trimScenes: readonly Scene[] = [
   {
-    name: "trim-cut-short",
-    about: "A trim that removes a segment is cut short at each step.",
-    async play(cast) {
-      const stage = new LogStage(cast);
-      const life = await twoSegments(stage);
-      await stage.crashEverywhere({}, () => life.trim(3));
-      await stage.check();
-    },
-  },
-  {
     name: "trim-fails",
     about: "A trim fails, its floor can be read and is not on the disk; the log is opened, and power is lost at each step of that.",
     async play(cast) {

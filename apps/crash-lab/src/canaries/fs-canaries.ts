@@ -10,7 +10,6 @@ export const fsCanaries: readonly Canary[] = [
     patches: [fs("object-writer.js", "        await publishName(key, directories, failure);\n        return entry;", "        return entry;")],
     why: "The object is durable, and its name is not.",
     expects: ["I1", "I8"],
-    scene: "objects-cut-short",
   },
   {
     name: "no directory sync behind a removal",
@@ -18,8 +17,7 @@ export const fsCanaries: readonly Canary[] = [
     store: "storage-fs",
     patches: [fs("removing.js", "await directories.publish(directory);", "")],
     why: "What was removed is back after a power loss.",
-    expects: ["I1"],
-    scene: "objects-cut-short",
+    expects: ["I1", "I3"],
   },
   {
     name: "only directories that this call made are synced",
@@ -36,7 +34,6 @@ export const fsCanaries: readonly Canary[] = [
     ],
     why: "A directory that another process made and did not sync can be seen, and is gone after a power loss.",
     expects: ["I1"],
-    scene: "directory-of-another",
   },
   {
     name: "no file sync before link or rename",
@@ -45,7 +42,6 @@ export const fsCanaries: readonly Canary[] = [
     patches: [fs("body.js", "await slots.run(() => file.sync());", "")],
     why: "The name is durable before the bytes are: an empty object, or one with holes.",
     expects: ["I1", "I8"],
-    scene: "objects-cut-short",
   },
   {
     name: "directory sync tried again after it failed",
@@ -73,7 +69,6 @@ export const fsCanaries: readonly Canary[] = [
     ],
     why: "A crash leaves neither the old object nor the new one.",
     expects: ["I1", "I8"],
-    scene: "objects-cut-short",
   },
   {
     name: "replace used as create",
@@ -94,8 +89,48 @@ export const fsCanaries: readonly Canary[] = [
       fs("temporaries.js", "if (!options.locked ||", "if (options.locked ||"),
     ],
     why: "Two writers write into one file.",
-    expects: ["I16", "I17", "I8"],
-    scene: "one-key-at-once",
+    expects: ["I3", "I8", "I17"],
+  },
+  {
+    name: "a lock that everybody gets",
+    invariant: "I12",
+    store: "storage-fs",
+    patches: [fs("lock.js", "if (!(await file.tryLock()))", "if (file === undefined)")],
+    why: "Two processes write to one log.",
+    expects: ["I12"],
+  },
+  {
+    name: "cut without a sync",
+    invariant: "I6",
+    store: "storage-fs",
+    patches: [
+      fs(
+        "append-file.js",
+        "await this.#file.truncate(size);\n                // Not before this is an append safe: a later one could be durable before the cut, and the old tail come back.\n                await this.#parts.slots.run(() => this.#file.datasync());",
+        "await this.#file.truncate(size);",
+      ),
+    ],
+    why: "What was cut off is back behind what was appended since.",
+    expects: ["I1", "I3", "I6"],
+    scene: "cut-and-grown",
+  },
+  {
+    name: "what is found is not synced before something is put behind it",
+    invariant: "I6",
+    store: "storage-fs",
+    patches: [fs("open-for-appending.js", "await slots.run(() => file.datasync());", "")],
+    why: "A synced write pins its own bytes: what was in front of them is lost with the power.",
+    expects: ["I1", "I3", "I6"],
+    scene: "grown-behind-another",
+  },
+  {
+    name: "a failed write does not poison",
+    invariant: "I9",
+    store: "storage-fs",
+    patches: [fs("append-file.js", "this.#poison ??= { cause };", "")],
+    why: "What is appended next is acknowledged on top of bytes that nobody knows.",
+    expects: ["I1", "I3", "I9"],
+    scene: "append-after-a-failed-one",
   },
   {
     name: "string-prefix list",

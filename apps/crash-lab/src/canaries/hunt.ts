@@ -35,6 +35,8 @@ export async function hunt(canary: Canary): Promise<Hunt> {
 
 /** Random histories find what they find within far fewer states. */
 const RANDOM_STATES = 8000;
+/** How a history tells of an error that no store gives: a mistake in the broken code, which would be noticed anywhere. */
+const NO_CODE = "without a code";
 /** How often a scene is played, with other chances each time; it is most often found at once. */
 const SCENE_RUNS = 5;
 
@@ -52,6 +54,7 @@ function historyOf({ name, scene, store }: Canary): StoreHistory {
 
 function survivalOf({ expects }: Canary, violation: FoundViolation | undefined): string | undefined {
   if (violation === undefined) return "nothing was violated";
+  if (violation.message.includes(NO_CODE)) return `it falls over instead of breaking a promise: ${violation.message}`;
   if (expects.includes(violation.invariant)) return undefined;
   return `${violation.invariant} was violated, and not ${expects.join(" or ")}: ${violation.message}`;
 }

@@ -1,20 +1,21 @@
-import { isHoldfastError } from "@holdfast/storage";
-import type { FsPort } from "@holdfast/storage/ports";
+import { isHoldfastError, type StorageBackend } from "@holdfast/storage";
+import type { FsPort, RandomSource } from "@holdfast/storage/ports";
+import { mildAdversary, quiet, seededRandom, SimDisk, virtualClock, type Adversary, type Fault, type SimStep, type VirtualClock } from "@holdfast/storage-sim";
 import type { Log, LogOptions, LogRecord } from "@holdfast/wal";
 
 import { Violation } from "../simulated/violation.js";
 import { LogLedger } from "../simulated/wal/log-ledger.js";
-import type { SceneCast } from "./directed-history.js";
+import { PREFIX, ROOT } from "../simulated/wal/log-place.js";
+import type { CrashKind, SceneCast } from "./directed-history.js";
 import { recordedLife, type Life } from "./recorded-life.js";
-import { ROOT, Stage, type CrashOptions, type StageState } from "./stage.js";
 
 /** How a log is opened in a scene. */
-export type LifeOptions = Partial<Pick<LogOptions, "durability" | "maxCommitBytes" | "segmentBytes" | "startSeq">> & {
+export type LifeOptions = Partial<Pick<LogOptions, "durability" | "maxCommitBytes" | "segmentBytes">> & {
   /** Stands between the log and the disk. */
   readonly wrap?: ((port: FsPort) => FsPort) | undefined;
 };
 
-/** What a scene with a log begins with. */
+/** What a scene begins with. */
 export interface LogStageOptions {
   /** Durable bytes will be harmed. Damage is then a right answer, and what {@link LogStage.harm} leaves proven must be there. */
   readonly harmed?: boolean | undefined;
@@ -22,14 +23,39 @@ export interface LogStageOptions {
   readonly startSeq?: number | undefined;
 }
 
-/** A disk with one log on it. */
-export class LogStage extends Stage<LogLedger, LogStage> {
-  readonly #options: LogStageOptions;
+/** Where {@link LogStage.crashEverywhere} crashes. */
+export interface CrashOptions {
+  /** Default: both. */
+  readonly kinds?: readonly CrashKind[] | undefined;
+  /** At which steps. Default: all that change something. */
+  readonly at?: ((step: SimStep) => boolean) | undefined;
+  /** How often at each of them. Default 1. */
+  readonly times?: number | undefined;
+  /** Decides what survives. Default: nothing that was not flushed. */
+  readonly adversary?: Adversary | undefined;
+}
 
-  constructor(cast: SceneCast, options: LogStageOptions = {}, from?: StageState<LogLedger>) {
+/** A disk with one log on it, what the log has promised, and what a scene can do to both. */
+export class LogStage {
+  readonly chance: Adversary;
+  ledger: LogLedger;
+  disk: SimDisk;
+  clock: VirtualClock = virtualClock();
+  readonly #cast: SceneCast;
+  readonly #options: LogStageOptions;
+  /** Each process draws its random bytes, and so its salts, from a seed of its own. */
+  #processes: number;
+
+  /** @param from - What a crash has left, and what was promised before. Default: an empty disk. */
+  constructor(cast: SceneCast, options: LogStageOptions = {}, from?: Crashed) {
     const { harmed = false, startSeq = 1 } = options;
-    super(cast, from ?? new LogLedger({ faults: harmed ? "harmed" : "honest", keepsWritten: true, startSeq }));
+    this.#cast = cast;
     this.#options = options;
+    this.chance = cast.chance;
+    this.disk = from?.disk ?? new SimDisk({ profile: cast.profile, adversary: mildAdversary });
+    this.ledger = from?.ledger ?? new LogLedger({ faults: harmed ? "harmed" : "honest", keepsWritten: true, startSeq });
+    this.#processes = from?.processes ?? 0;
+    cast.onDisk(this.disk);
   }
 
   /** Opens the log for writing, in a new process. What it shows must be what was promised. */
@@ -44,8 +70,8 @@ export class LogStage extends Stage<LogLedger, LogStage> {
     const { startSeq = 1 } = this.#options;
     let log: Log;
     try {
-      const storage = await this.backend(wrap(this.disk.port()));
-      log = await this.cast.modules.wal.openLog({ startSeq, ...options, storage, prefix: PREFIX, clock: this.clock, random: this.random() });
+      const storage = await this.#backend(wrap(this.disk.port()));
+      log = await this.#cast.modules.wal.openLog({ startSeq, ...options, storage, prefix: PREFIX, clock: this.clock, random: this.#random() });
     } catch (error) {
       if (isHoldfastError(error)) return error;
       throw error;
@@ -57,18 +83,54 @@ export class LogStage extends Stage<LogLedger, LogStage> {
 
   /** A reader in another process reads all it can. What it delivers is promised. */
   async readElsewhere(): Promise<void> {
-    const reader = await this.cast.modules.wal.openLogReader({ storage: await this.backend(), prefix: PREFIX, clock: this.clock });
+    const reader = await this.#cast.modules.wal.openLogReader({ storage: await this.#backend(this.disk.port()), prefix: PREFIX, clock: this.clock });
     for await (const { seq, value } of reader.read()) this.ledger.deliver(seq, value);
     await reader.close();
   }
 
-  /** @param then - Default: {@link check}. */
-  override crashEverywhere(options: CrashOptions, action: () => Promise<unknown>, then?: (left: LogStage) => Promise<void>): Promise<void> {
-    return super.crashEverywhere(options, action, then ?? ((left): Promise<void> => left.check()));
+  fault(fault: Fault): void {
+    this.disk.addFault(fault);
   }
 
-  /** Kills what runs and opens again and again, an append in between and a power loss each time. */
-  override async check(): Promise<void> {
+  /** Lets everything run that can without time passing. */
+  settle(): Promise<void> {
+    return quiet();
+  }
+
+  /** All processes are killed. */
+  kill(): void {
+    this.#goOn(this.#crash("process"));
+  }
+
+  /** Power is lost. By default nothing survives that was not flushed. */
+  losePower(adversary?: Adversary): void {
+    this.#goOn(this.#crash("power", adversary));
+  }
+
+  /** What a crash leaves, with the same promises; this stage goes on as well. */
+  fork(kind: CrashKind, adversary?: Adversary): LogStage {
+    return new LogStage(this.#cast, this.#options, this.#crash(kind, adversary));
+  }
+
+  /** Does something, takes what a crash would leave at each step of it, and goes on with each of these: by default {@link check}. */
+  async crashEverywhere(
+    { kinds = ["power", "process"], at = (): boolean => true, times = 1, adversary }: CrashOptions,
+    action: () => Promise<unknown>,
+    then: (left: LogStage) => Promise<void> = (left) => left.check(),
+  ): Promise<void> {
+    const all: LogStage[] = [];
+    const end = this.disk.observe((step) => {
+      if (!step.changes || step.phase === "called" || !at(step)) return;
+      for (const kind of kinds) for (let count = 0; count < times; count++) all.push(this.fork(kind, adversary));
+    });
+    await action();
+    await quiet();
+    end();
+    for (const left of all) await then(left);
+  }
+
+  /** Kills what runs and opens again and again, an append in between and a power loss each time: everything promised must be there. */
+  async check(): Promise<void> {
     this.kill();
     this.disk.heal();
     for (const probe of ["", "probe", ""]) {
@@ -114,12 +176,12 @@ export class LogStage extends Stage<LogLedger, LogStage> {
       .sort((a, b) => a.number - b.number);
   }
 
-  protected override another(from: StageState<LogLedger>): LogStage {
-    return new LogStage(this.cast, this.#options, from);
-  }
-
   get #isHarmed(): boolean {
     return this.#options.harmed === true;
+  }
+
+  #backend(port: FsPort): Promise<StorageBackend> {
+    return this.#cast.modules.storageFs.fsBackend({ root: ROOT, port, clock: this.clock, random: this.#random() });
   }
 
   /** `undefined`: something is harmed, and the log says so. */
@@ -134,7 +196,33 @@ export class LogStage extends Stage<LogLedger, LogStage> {
     }
     return records;
   }
+
+  #random(): RandomSource {
+    this.#processes += 1;
+    return seededRandom(this.#processes);
+  }
+
+  #crash(kind: CrashKind, adversary: Adversary = mildAdversary): Crashed {
+    this.#cast.onCrash(kind);
+    const disk = this.disk.crash({ kind, adversary });
+    // In the profile that only kills, power never fails: what was written is there.
+    const ledger = this.ledger.afterCrash(this.#cast.profile === "kill" ? "process" : kind);
+    return { disk, ledger, processes: this.#processes + 1000 };
+  }
+
+  #goOn({ disk, ledger, processes }: Crashed): void {
+    this.disk = disk;
+    this.ledger = ledger;
+    this.clock = virtualClock();
+    this.#processes = processes;
+  }
 }
 
-const PREFIX = "log";
+/** What a crash leaves. */
+interface Crashed {
+  readonly disk: SimDisk;
+  readonly ledger: LogLedger;
+  readonly processes: number;
+}
+
 const SEGMENTS = `${ROOT}/${PREFIX}/segment/`;

@@ -1,4 +1,5 @@
 import { byteScenes } from "./directed-bytes.js";
+import { fileScenes } from "./directed-files.js";
 import type { Scene } from "./directed-history.js";
 import { harmScenes } from "./directed-harm.js";
 import { objectScenes } from "./directed-objects.js";
@@ -9,4 +10,4 @@ import { tornScenes } from "./directed-torn.js";
 import { trimScenes } from "./directed-trim.js";
 
 /** Every scene, each under a name of its own. */
-export const SCENES: readonly Scene[] = [...tornScenes, ...recoveryScenes, ...rotationScenes, ...trimScenes, ...smallHeadScenes, ...harmScenes, ...byteScenes, ...objectScenes];
+export const SCENES: readonly Scene[] = [...tornScenes, ...recoveryScenes, ...rotationScenes, ...trimScenes, ...smallHeadScenes, ...harmScenes, ...byteScenes, ...objectScenes, ...fileScenes];

@@ -22,7 +22,6 @@ export const walRecoveryCanaries: readonly Canary[] = [
     patches: [believeWhatCanBeRead()],
     why: "What can be read is delivered although nothing proves that it is durable.",
     expects: ["I1"],
-    scene: "failed-write-in-view",
   },
   {
     name: "recovery seals unproven bytes",
@@ -90,7 +89,6 @@ export const walRecoveryCanaries: readonly Canary[] = [
     ],
     why: "An opening that was cut short before its copies hides what it was to copy.",
     expects: ["I1", "I5"],
-    scene: "copy-fails",
   },
   {
     name: "source read again without a check",
@@ -143,7 +141,15 @@ export const walRecoveryCanaries: readonly Canary[] = [
     patches: [{ package: "wal", file: "file-recovery.js", find: "head: { number, provenBytes },", replace: "head: { number: numbers.at(-1) ?? number, provenBytes }," }],
     why: "The newest file can be one that was made and never used.",
     expects: ["I1", "I5"],
-    scene: "unfinished-making",
+  },
+  {
+    name: "statement of an unfinished begin ignored",
+    invariant: "I5",
+    store: "wal",
+    patches: [plan("const followers = candidates.filter((it) => it.begin.predecessor?.number === head.number);", "const followers = [];")],
+    why: "The last commit before an interrupted rotation has no other evidence: harm to it goes unnoticed.",
+    expects: ["I1", "I7"],
+    scene: "rotation-then-harm",
   },
   {
     name: "number reused",

@@ -45,7 +45,6 @@ export const walSmallHeadCanaries: readonly Canary[] = [
     patches: [{ package: "wal", file: "inheritance.js", find: "copies: [...copies, ...unproven(found)]", replace: "copies: unproven(found)" }],
     why: "It names what the head stood on, so what the head held is in no segment of the history.",
     expects: ["I1", "I4", "I5"],
-    scene: "place-taken",
   },
   {
     name: "a segment in the head's place is no source",
@@ -74,7 +73,6 @@ export const walSmallHeadCanaries: readonly Canary[] = [
     ],
     why: "Of a begun segment that names none before it cannot be told that it holds anything.",
     expects: ["I1", "I5"],
-    scene: "place-taken",
   },
   {
     name: "place taken on a predecessor that was trimmed",

@@ -40,8 +40,7 @@ export const walWriterCanaries: readonly Canary[] = [
       format("scan.js", "if (frame.durableThrough > walk.end)", "if (frame.durableThrough > offset + FRAME_HEADER_BYTES + bodyBytes)"),
     ],
     why: "The header of a torn commit states that the commit is durable, so an interrupted write is called damage.",
-    expects: ["I5"],
-    scene: "torn-appends",
+    expects: ["I1", "I5"],
   },
   {
     name: "begin and commit in one sync",
@@ -97,7 +96,6 @@ export const walWriterCanaries: readonly Canary[] = [
     patches: [{ package: "storage-fs", file: "open-for-appending.js", find: "await publishName(key, directories, failure);", replace: "" }],
     why: "Every frame of a segment is durable, and its name is not.",
     expects: ["I1", "I5"],
-    scene: "torn-appends",
   },
   {
     name: "reserved space comes with the header",
@@ -168,7 +166,6 @@ export const walWriterCanaries: readonly Canary[] = [
     ],
     why: "A crash between two commits of one batch leaves a part of it.",
     expects: ["I2"],
-    scene: "split-batch",
   },
   {
     name: "marker in the block of the commit",
@@ -189,7 +186,6 @@ export const walWriterCanaries: readonly Canary[] = [
     patches: [writer("await target.trim(floor, this.#now());", "await target.sync();")],
     why: "A floor that stands nowhere is forgotten by the next writer.",
     expects: ["I1", "I5"],
-    scene: "trim-cut-short",
   },
   {
     name: "trim removes before its frame is durable",
@@ -203,7 +199,6 @@ export const walWriterCanaries: readonly Canary[] = [
     ],
     why: "A crash in between leaves a log that misses segments.",
     expects: ["I5"],
-    scene: "trim-cut-short",
   },
   {
     name: "removes for a floor that is only seen",
@@ -231,6 +226,15 @@ export const walWriterCanaries: readonly Canary[] = [
     why: "The new segment states of the old one what a power loss takes away.",
     expects: ["I1", "I5"],
     scene: "relaxed-rotation",
+  },
+  {
+    name: "a segment that names no predecessor",
+    invariant: "I4",
+    store: "wal",
+    patches: [writer("predecessor: { number: old.number, provenBytes: old.end },", "predecessor: undefined,")],
+    why: "The history ends at the newest segment, and what is before it is taken for leftovers.",
+    expects: ["I1", "I4", "I5"],
+    scene: "rotation-then-harm",
   },
   {
     name: "synced append in relaxed mode by O_DSYNC alone",
@@ -265,7 +269,6 @@ export const walWriterCanaries: readonly Canary[] = [
     ],
     why: "A synced write pins its own bytes and leaves a hole in front of them.",
     expects: ["I1", "I5"],
-    scene: "synced-append-in-a-relaxed-log",
   },
 ];
 
