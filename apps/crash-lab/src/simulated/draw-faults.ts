@@ -15,7 +15,8 @@ export function drawFaults(draw: Draw, kinds: readonly FaultKind[], calls: Count
   const fault = drawFault(draw, [first, ...kinds.slice(1)], calls);
   if (fault === undefined) return [];
   // Two faults, where the second one leaves something to be promised.
-  const second = draw(6) === 0 ? drawFault(draw, HONEST, calls) : undefined;
+  const [honest, ...others] = HONEST.filter((it) => kinds.includes(it));
+  const second = draw(6) === 0 && honest !== undefined ? drawFault(draw, [honest, ...others], calls) : undefined;
   return second === undefined ? [fault] : [fault, second];
 }
 
@@ -58,7 +59,7 @@ function codeOf(draw: Draw, kind: FaultKind, operation: SimOperation): string | 
   }
 }
 
-const HONEST: readonly [FaultKind, ...FaultKind[]] = ["fail", "failAfter", "failPartly", "drop", "short", "shuffle", "evict"];
+const HONEST: readonly FaultKind[] = ["fail", "failAfter", "failPartly", "drop", "short", "shuffle", "evict"];
 
 const NO_ROOM_FOR_NAMES: readonly [string, ...string[]] = ["EIO", "ENOSPC", "EACCES", "EROFS", "EDQUOT"];
 
