@@ -2,8 +2,6 @@ import {
   bodyBytes,
   storageKey,
   storagePrefix,
-  systemClock,
-  systemRandom,
   type CallOptions,
   type ListOptions,
   type ReadIntoOptions,
@@ -15,25 +13,18 @@ import {
   type StoragePrefix,
 } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
-import { addressOf } from "./address.js";
 import { checkBetween, checkRange, checkRoom } from "./arguments.js";
-import { BucketCheck } from "./bucket-check.js";
-import { S3Client } from "./client.js";
-import { CredentialSource, environmentCredentials } from "./credentials.js";
-import { BACKEND_NAME, invalidArgument, storageError, toStorageError, type Failure } from "./errors.js";
+import { BACKEND_NAME, storageError, toStorageError, type Failure } from "./errors.js";
+import { connect } from "./connection.js";
 import { gather } from "./gathering.js";
 import { firstPage, listPage, type Listing, type PageRequest } from "./listing.js";
 import { putInParts } from "./multipart.js";
 import type { ObjectStore } from "./object-store.js";
 import { iterableOnce, ObjectStream } from "./object-stream.js";
 import type { S3BackendOptions } from "./options.js";
-import { nodeHttpPort } from "./port.js";
 import { findingsOf, Probe } from "./probe.js";
 import { headObject, readObject, toEntry } from "./reading.js";
 import { removeObjects } from "./removing.js";
-import { Retrier } from "./retrying.js";
-import { Signer } from "./signer.js";
-import { Slots } from "./slots.js";
 import { putObject, type Writing } from "./writing.js";
 
 /**
@@ -47,45 +38,17 @@ import { putObject, type Writing } from "./writing.js";
  * @throws STORAGE_INVALID_ARGUMENT for options out of bounds, and without credentials; STORAGE_INVALID_KEY for a bad prefix.
  */
 export function s3Backend(options: S3BackendOptions): StorageBackend {
-  const failure = { operation: "s3Backend", outcome: "not_applied" } as const;
-  const { clock = systemClock, random = systemRandom, port = sharedPort(), partBytes = 8 * MIB, maxReadBytes = 1024 * MIB } = options;
-  const { maxConcurrency = 32, timeoutMs = 15_000, callTimeoutMs = 120_000, attempts = 8 } = options;
-  checkBetween("partBytes", partBytes, 5 * MIB, 1024 * MIB, failure);
-  checkBetween("maxReadBytes", maxReadBytes, 1, 4096 * MIB, failure);
-  checkBetween("maxConcurrency", maxConcurrency, 1, 1_000, failure);
-  checkBetween("timeoutMs", timeoutMs, 1, 600_000, failure);
-  checkBetween("callTimeoutMs", callTimeoutMs, 1, 3_600_000, failure);
-  checkBetween("attempts", attempts, 1, 100, failure);
-  const root = storagePrefix(options.prefix ?? "");
-  if (root.length > MAX_ROOT_CHARACTERS) throw invalidArgument(`prefix must be at most ${MAX_ROOT_CHARACTERS} characters`, failure);
-  const region = options.region ?? process.env["AWS_REGION"] ?? process.env["AWS_DEFAULT_REGION"] ?? "us-east-1";
-  if (!/^[a-z0-9-]{1,40}$/.test(region)) throw invalidArgument("region must be of a-z 0-9 and -", failure);
-  const endpoint = options.endpoint ?? `https://s3.${region}.amazonaws.com`;
-  const address = addressOf({ ...options, endpoint });
-  const client = new S3Client({
-    port,
-    address,
-    credentials: new CredentialSource(options.credentials ?? environmentCredentials(process.env), clock),
-    signer: new Signer(region, clock),
-    slots: new Slots(maxConcurrency),
-    retrier: new Retrier({ attempts, callTimeoutMs, clock, random }),
-    timeoutMs,
-  });
-  const background = new Set<Promise<void>>();
-  const store: ObjectStore = {
-    client,
-    bucket: new BucketCheck(client),
-    random,
-    objectName: (key) => `${root}${key}`,
-    inBackground(work) {
-      const tracked = work.finally(() => background.delete(tracked));
-      background.add(tracked);
-    },
-  };
+  const connection = connect(options, "s3Backend");
+  const { store, root, clock, port, addressName } = connection;
+  const { partBytes = 8 * MIB, maxReadBytes = 1024 * MIB } = options;
+  checkBetween("partBytes", partBytes, 5 * MIB, 1024 * MIB, CALL);
+  checkBetween("maxReadBytes", maxReadBytes, 1, 4096 * MIB, CALL);
   const isProbed = (options.conditionalWrites ?? "probe") === "probe";
-  const probe = isProbed ? new Probe(store, `${root}.probe/`, findingsOf(port, address.name)) : undefined;
-  return new ObjectBackend({ store, root, clock, probe, background, partBytes, maxReadBytes });
+  const probe = isProbed ? new Probe(store, `${root}.probe/`, findingsOf(port, addressName)) : undefined;
+  return new ObjectBackend({ store, root, clock, probe, background: connection.background, partBytes, maxReadBytes });
 }
+
+const CALL = { operation: "s3Backend", outcome: "not_applied" } as const;
 
 interface Parts {
   readonly store: ObjectStore;
@@ -258,10 +221,6 @@ class ObjectBackend implements StorageBackend {
 }
 
 const MIB = 1_048_576;
-/** Stores take names of 1,024 bytes, keys have up to 900. */
-const MAX_ROOT_CHARACTERS = 100;
-/** One for the process, as connections and findings about buckets are worth sharing. Made when it is first needed. */
-const sharedPort = lazily(nodeHttpPort);
 
 function tooLarge(bytes: number | undefined, partBytes: number, failure: Failure): Error {
   const size = bytes === undefined ? `over ${partBytes}` : `${bytes}`;
@@ -293,9 +252,4 @@ async function untilAborted<T>(work: Promise<T> | undefined, signal: AbortSignal
 // eslint-disable-next-line @typescript-eslint/require-await -- A stream of no pieces.
 async function* nothing(): AsyncGenerator<Uint8Array, undefined, undefined> {
   return undefined;
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
 }

@@ -1,7 +1,7 @@
 import { HttpPortError, type HttpPort, type HttpRequest, type HttpResponse } from "@holdfast/storage/ports";
 import type { Address, Query } from "./address.js";
 import type { CredentialSource } from "./credentials.js";
-import { badAnswer, noAnswer, RequestFailure } from "./errors.js";
+import { asTransient, badAnswer, noAnswer, type RequestFailure } from "./errors.js";
 import { headerTime, readFailure } from "./responses.js";
 import type { Retrier } from "./retrying.js";
 import type { Signer } from "./signer.js";
@@ -99,10 +99,6 @@ export function ignoreBody(response: HttpResponse): void {
 
 /** Proxies change these, so they are not signed. No coding: what is stored is what comes. */
 const UNSIGNED_HEADERS = { "accept-encoding": "identity", "user-agent": "holdfast-storage-s3" };
-
-function asTransient({ message, code, status, outcome, requestId }: RequestFailure): RequestFailure {
-  return new RequestFailure(message, { code, status, outcome, transient: true, requestId });
-}
 
 /** @throws RequestFailure `BadAnswer` for a header that has to be there. */
 export function requireHeader(response: HttpResponse, name: string): string {

@@ -56,6 +56,12 @@ export function badAnswer(message: string, cause?: unknown): RequestFailure {
   return new RequestFailure(message, { code: "BadAnswer", outcome: "unknown", transient: true, cause });
 }
 
+/** The same failure, which another attempt may not meet. */
+export function asTransient(failure: RequestFailure, cause?: unknown): RequestFailure {
+  const { message, code, status, outcome, retryAfterMs, requestId } = failure;
+  return new RequestFailure(message, { code, status, outcome, transient: true, retryAfterMs, requestId, cause });
+}
+
 /** A failure of the connection. */
 export function noAnswer(error: HttpPortError): RequestFailure {
   return new RequestFailure(`no answer: ${error.message}`, { code: "NoAnswer", outcome: error.outcome, transient: true, cause: error });

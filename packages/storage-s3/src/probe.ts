@@ -40,7 +40,7 @@ export class Probe {
   /** @throws STORAGE_UNSUPPORTED_STORE, which names the header that was ignored; what kept the trial from being made. */
   async requireConditionalPut(failure: Failure): Promise<void> {
     const findings = this.#findings;
-    findings.conditionalPut ??= this.#inRounds((name) => tryConditionalPut(this.#store, name));
+    findings.conditionalPut ??= this.#inRounds((name) => tryTaken(this.#store, name)).then(() => this.#inRounds((name) => tryRace(this.#store, name)));
     try {
       await findings.conditionalPut;
     } catch (error) {
@@ -62,7 +62,7 @@ export class Probe {
     }
   }
 
-  /** A lost answer proves nothing either way: the trial is made again, with a name that nobody used. */
+  /** A lost or doubled answer proves nothing either way: the trial is made again, with a name that nobody used. */
   #inRounds<T>(trial: (name: string) => Promise<T | undefined>): Promise<T> {
     const work = this.#tryInRounds(trial);
     // It goes on when whoever asked for it gives up.
@@ -77,10 +77,10 @@ export class Probe {
         const found = await trial(name);
         if (found !== undefined) return found;
       } finally {
-        this.#store.inBackground(removeQuietly(this.#store, [name, `${name}-race`]));
+        this.#store.inBackground(removeQuietly(this.#store, [name, `${name}-free`]));
       }
     }
-    throw new RequestFailure(`answers were lost in ${MAX_ROUNDS} trials of conditional writes`, {
+    throw new RequestFailure(`${MAX_ROUNDS} trials of conditional writes came to no clear result, as answers were lost`, {
       code: "NoAnswer",
       outcome: "not_applied",
       transient: true,
@@ -89,8 +89,11 @@ export class Probe {
 }
 
 const allFindings = new WeakMap<HttpPort, Map<string, BucketFindings>>();
-const MAX_ROUNDS = 5;
+/** Enough also where every third answer is lost. */
+const MAX_ROUNDS = 12;
 const RACERS = 8;
+/** So many of them must have been answered clearly, the winner among them. */
+const MIN_DECIDED = 4;
 /** Stores may refuse the parts of an empty upload; one byte will do, the last part has no lower bound. */
 const CONTENT = Uint8Array.of(0x68);
 
@@ -102,28 +105,33 @@ class Unsupported extends Error {}
 /** What an attempt to create came to. */
 type Creation = "made" | "taken" | "lost";
 
-/** @returns `undefined` where an answer was lost. @throws Unsupported. */
-async function tryConditionalPut(store: ObjectStore, name: string): Promise<true | undefined> {
+/** Is an object that is there protected? @returns `undefined` where an answer was lost. @throws Unsupported. */
+async function tryTaken(store: ObjectStore, name: string): Promise<true | undefined> {
   const first = newWriteId(store.random);
   if ((await create(store, name, first)) !== "made") return undefined;
   const second = await create(store, name, newWriteId(store.random));
   if (second === "lost") return undefined;
   if (second === "made") throw unsupported("it ignores If-None-Match: a conditional PUT on an object that was there did not answer 412");
   await requireWriteId(store, name, first);
+  return true;
+}
 
+/** Does one of many at the same time win? @returns `undefined` where too many answers were lost. @throws Unsupported. */
+async function tryRace(store: ObjectStore, name: string): Promise<true | undefined> {
   const race = await Promise.all(
     Array.from({ length: RACERS }, async () => {
       const writeId = newWriteId(store.random);
-      return { writeId, creation: await create(store, `${name}-race`, writeId) };
+      return { writeId, creation: await create(store, name, writeId) };
     }),
   );
-  if (race.some(({ creation }) => creation === "lost")) return undefined;
   const [winner, ...others] = race.filter(({ creation }) => creation === "made");
-  if (winner === undefined || others.length > 0) {
-    const winners = winner === undefined ? 0 : others.length + 1;
-    throw unsupported(`If-None-Match does not decide races: of ${RACERS} conditional PUTs at the same time ${winners} succeeded, not 1`);
+  if (others.length > 0) {
+    throw unsupported(`If-None-Match does not decide races: of ${RACERS} conditional PUTs at the same time ${others.length + 1} succeeded, not 1`);
   }
-  await requireWriteId(store, `${name}-race`, winner.writeId);
+  const decided = race.filter(({ creation }) => creation !== "lost").length;
+  // Without a winner its answer was lost, or its request was sent twice on its way and met itself.
+  if (winner === undefined || decided < MIN_DECIDED) return undefined;
+  await requireWriteId(store, name, winner.writeId);
   return true;
 }
 
@@ -134,10 +142,10 @@ async function tryConditionalParts(store: ObjectStore, name: string): Promise<bo
   if (late === "lost") return undefined;
   if (late !== "taken") return false;
   const writeId = newWriteId(store.random);
-  const free = await createInParts(store, `${name}-race`, writeId);
+  const free = await createInParts(store, `${name}-free`, writeId);
   if (free === "lost") return undefined;
   if (free !== "made") return false;
-  const head = await store.client.retry(undefined, (signal) => tryHead(store, `${name}-race`, signal));
+  const head = await store.client.retry(undefined, (signal) => tryHead(store, `${name}-free`, signal));
   return head?.writeId === writeId;
 }
 

@@ -1,5 +1,5 @@
 import type { HttpResponse } from "@holdfast/storage/ports";
-import { badAnswer, RequestFailure } from "./errors.js";
+import { asTransient, badAnswer, RequestFailure } from "./errors.js";
 import { childText, parseXml, type XmlElement } from "./xml.js";
 
 /**
@@ -41,14 +41,15 @@ export async function readXml(response: HttpResponse, ...roots: readonly string[
 
 /** Reads the answer of a request that failed. Its message is not taken over: it may quote what must not be shown. */
 export async function readFailure(response: HttpResponse): Promise<RequestFailure> {
-  let code: string | undefined;
+  let bytes: Uint8Array;
   try {
-    code = childText(parseXml(await readBounded(response, MAX_ERROR_BYTES)), "Code");
-  } catch {
-    // A proxy answers what it likes, and HEAD has no body. The status says enough.
+    bytes = await readBounded(response, MAX_ERROR_BYTES);
+  } catch (cause) {
     response.discard();
+    // The status alone does not tell an object that is not there from a bucket that is not there: another attempt may.
+    return asTransient(failureOf(response, undefined), cause);
   }
-  return failureOf(response, code);
+  return failureOf(response, codeIn(bytes));
 }
 
 /** What a header states as the length of the body, if it does. @throws RequestFailure `BadAnswer` if it is no length. */
@@ -63,6 +64,16 @@ export function contentLength(response: HttpResponse): number | undefined {
 export function headerTime(response: HttpResponse, name: string): number | undefined {
   const time = Date.parse(response.headers[name] ?? "");
   return Number.isFinite(time) ? time : undefined;
+}
+
+/** The code in the body of a failure, where there is one: a proxy answers what it likes, and HEAD has no body. */
+function codeIn(bytes: Uint8Array): string | undefined {
+  try {
+    return childText(parseXml(bytes), "Code");
+  } catch {
+    // The status says enough.
+    return undefined;
+  }
 }
 
 const MAX_ERROR_BYTES = 64 * 1024;

@@ -31,9 +31,9 @@ export async function tryPut(writing: Writing, writeId: string, bytes: Uint8Arra
 }
 
 /**
- * Does the last step of a write until it is known what came of it. An attempt whose answer was lost may have made the object;
- * the next one then finds the key taken. Who took it is read back: every call writes a random id into the object's metadata,
- * so that two calls with the same body are told apart too.
+ * Does the last step of a write until it is known what came of it. An attempt whose answer was lost may have made the object, and
+ * so may one that a proxy sent twice; the store then says that the key is taken. Who took it is read back: every call writes a
+ * random id into the object's metadata, so that two calls with the same body are told apart too.
  *
  * @throws STORAGE_ALREADY_EXISTS; other StorageErrors with the outcome over all attempts; `signal.reason`.
  */
@@ -46,12 +46,10 @@ export async function commit(writing: Writing, writeId: string, tryCommit: Commi
         await tryCommit(signal);
       } catch (error) {
         if (!(error instanceof RequestFailure)) throw error;
-        if (isTaken(error) && !state.isDoubtful) throw alreadyExists(failure, error);
-        if (state.isDoubtful && (isTaken(error) || error.code === "NoSuchUpload")) {
-          await requireOurs(writing, writeId, error, signal);
+        if (isTaken(error) || error.code === "NoSuchUpload") {
+          await requireOurs(writing, writeId, error, state.isDoubtful, signal);
           return;
         }
-        if (error.code === "NoSuchUpload") throw uploadIsGone(failure, error);
         if (error.outcome === "unknown") state.isDoubtful = true;
         throw error;
       }
@@ -75,16 +73,18 @@ export function isTaken({ code, status }: RequestFailure): boolean {
   return code === "PreconditionFailed" || status === 412;
 }
 
-/** After an attempt in doubt: whose is the object? @throws Unless it is of this call. */
-async function requireOurs({ store, name, failure, ifAbsent }: Writing, writeId: string, taken: RequestFailure, signal: AbortSignal): Promise<void> {
+/** The store says that somebody was first: who? @throws Unless it was this call. */
+async function requireOurs(writing: Writing, writeId: string, refusal: RequestFailure, isDoubtful: boolean, signal: AbortSignal): Promise<void> {
+  const { store, name, failure, ifAbsent } = writing;
   const head = await tryHead(store, name, signal);
   if (head?.writeId === writeId) return;
-  if (head !== undefined && ifAbsent) throw alreadyExists(failure, taken);
+  if (!isDoubtful && refusal.code === "NoSuchUpload") throw uploadIsGone(failure, refusal);
+  if (ifAbsent && (head !== undefined || !isDoubtful)) throw alreadyExists(failure, refusal);
   // It is gone, or was replaced: ours may have been there before.
   throw storageError("STORAGE_WRITE_FAILED", "an answer was lost, and the object of that time is not there any more", {
     ...failure,
     outcome: "unknown",
-    cause: taken,
+    cause: refusal,
   });
 }
 
