@@ -47,7 +47,7 @@ describe("the line of a trial", () => {
 const count = fc.integer({ min: 0, max: 999_999_999 });
 
 const steps: fc.Arbitrary<Step> = fc.record({
-  op: fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz"),
+  op: fc.constantFrom("a", "b", "m", "y", "z"),
   numbers: fc.array(count, { maxLength: 3 }),
   lazy: fc.boolean(),
 });

@@ -143,13 +143,13 @@ export class FsLife {
     try {
       const entry = await storage[operation](key, valueBody(bytes, pieces));
       if (entry.key !== key || entry.size !== bytes.length) throw new Violation("I3", `${operation} of ${bytes.length} bytes answers ${entry.size} of ${entry.key}`);
-      if (operation === "create") object.won(new Set([...before, ...object.possible]));
+      if (operation === "create" && this.#life.ledger.isHonest) object.won(new Set([...before, ...object.possible]));
       object.done(change);
       this.#written.add(key.slice(0, key.lastIndexOf("/") + 1));
     } catch (error) {
       if (operation === "create" && hasCode(error, "STORAGE_ALREADY_EXISTS")) {
         object.withdraw(change);
-        object.taken(before, this.#life.ledger.isFaultless);
+        if (this.#life.ledger.isHonest) object.taken(before, this.#life.ledger.isFaultless);
         return;
       }
       this.#refused(this.#expected(error, operation), key, change);

@@ -39,7 +39,7 @@ export async function lookAtAll(storage: FsBackend, { modules, ledger }: Life<Fs
   for (const { key } of FILES) {
     const promised = new FileLedger(key, ledger.file(key));
     const answer = await read(key);
-    if (answer !== FAILED) promised.found(answer);
+    if (answer !== FAILED && ledger.isHonest) promised.found(answer);
     if (listed !== FAILED && look.isQuiet) checkListed(key, answer, listed);
   }
   if (listed === FAILED) return;
@@ -53,6 +53,7 @@ const KEYS: ReadonlySet<string> = new Set([...OBJECT_KEYS, ...FILES.map(({ key }
 /** @param before - What was possible when it was asked for. */
 function checkObject(key: string, answer: Uint8Array | undefined, before: ReadonlySet<Content>, ledger: FsLedger, { isFirst, isQuiet }: Look): void {
   const content = answer === undefined ? undefined : valueOf(key, answer);
+  if (!ledger.isHonest) return;
   // It was answered while a call was being done.
   if (!isQuiet && before.has(content)) return;
   ledger.object(key).found(content, isFirst && ledger.isFaultless);

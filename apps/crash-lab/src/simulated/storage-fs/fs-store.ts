@@ -1,3 +1,4 @@
+import { classOf } from "../fault-classes.js";
 import { pick, type Draw } from "../draws.js";
 import type { SimulatedStore } from "../simulated-store.js";
 import { parseSteps, type Step } from "../trial.js";
@@ -27,7 +28,7 @@ export const fsStore: SimulatedStore<FsLedger> = {
   },
   drawSettling: (draw) => (draw(8) === 0 ? (OTHERS[draw(OTHERS.length)] ?? USUAL) : USUAL),
   newLedger: ({ faults }) =>
-    new FsLedger({ objects: OBJECT_KEYS, files: FILES.map(({ key }) => key), isFaultless: faults.length === 0 }),
+    new FsLedger({ objects: OBJECT_KEYS, files: FILES.map(({ key }) => key), isFaultless: faults.length === 0, isHonest: classOf(faults) !== "lied" }),
   live: (life) => new FsLife(life).run(),
 };
 

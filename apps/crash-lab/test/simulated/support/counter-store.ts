@@ -18,12 +18,13 @@ export function counterStore(omission: Omission): SimulatedStore<CounterLedger> 
     drawScript: (_draw, _options, size) => parseSteps(`o${" i".repeat(size)}`),
     drawSettling: () => parseSteps("h o i"),
     newLedger: () => new CounterLedger(0, 0),
-    async live({ disk, ledger, steps, heal, isCalm }) {
+    async live(life) {
+      const { disk, ledger, steps } = life;
       const port = disk.port();
       for (const { op } of steps) {
-        if (op === "h") heal();
-        else if (op === "o") await look(port, ledger, isCalm());
-        else await count(port, ledger, omission, isCalm());
+        if (op === "h") life.heal();
+        else if (op === "o") await look(port, ledger, life.isCalm());
+        else await count(port, ledger, omission, life.isCalm());
       }
     },
   };
