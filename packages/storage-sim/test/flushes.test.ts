@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { seededAdversary } from "../src/index.js";
+import { seededAdversary, type Survival } from "../src/index.js";
 import { bytes, content, during, durableFile, newDisk, put, reachable } from "./support/sim.js";
 
 const a = (disk: Parameters<typeof content>[0]): string => content(disk, "/a");
@@ -68,6 +68,20 @@ describe("a write with O_DSYNC", () => {
     await plain.write(bytes("B"), 0);
     await synced.write(bytes("C"), 0);
     expect(reachable(disk, a)).toEqual(["C"]);
+  });
+
+  test("wins over nonsense in a block that an earlier write was given and did not reach", async () => {
+    const disk = newDisk();
+    const plain = await durableFile(disk, "/a", new Uint8Array(0));
+    const synced = await disk.port().open("/a", { mode: "write", dsync: true });
+    await plain.write(bytes("A"), 0);
+    await synced.write(bytes("B"), 0);
+    expect(reachable(disk, a)).toEqual(["B"]);
+    await plain.write(bytes("CD"), 512);
+    await plain.write(bytes("E"), 512);
+    const last = disk.pending.at(-1)?.id;
+    const survives = ({ id }: { readonly id: number }): Survival => id === last || { sector: () => false, growthBytes: 1024, unwritten: "garbage" };
+    expect(a(disk.crash({ kind: "power", survives }))).toBe("BE?");
   });
 
   test("does not pin the name", async () => {
