@@ -149,8 +149,13 @@ async function tryConditionalParts(store: ObjectStore, name: string): Promise<bo
   return head?.writeId === writeId;
 }
 
-function create(store: ObjectStore, name: string, writeId: string): Promise<Creation> {
-  return decided(store, (signal) => tryPut(writingOf(store, name), writeId, CONTENT, signal));
+async function create(store: ObjectStore, name: string, writeId: string): Promise<Creation> {
+  try {
+    return await decided(store, (signal) => tryPut(writingOf(store, name), writeId, CONTENT, signal));
+  } catch (error) {
+    if (error instanceof RequestFailure && error.status === 501) throw unsupported(`it does not know If-None-Match: it answered ${error.code}`);
+    throw error;
+  }
 }
 
 async function createInParts(store: ObjectStore, name: string, writeId: string): Promise<Creation | "refused"> {
@@ -180,7 +185,6 @@ async function decided(store: ObjectStore, attempt: (signal: AbortSignal) => Pro
       if (!(error instanceof RequestFailure)) throw error;
       if (isTaken(error)) return "taken";
       if (error.outcome === "unknown") return "lost";
-      if (error.status === 501) throw unsupported(`it does not know If-None-Match: it answered ${error.code}`);
       throw error;
     }
   });
