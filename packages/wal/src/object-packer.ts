@@ -65,7 +65,7 @@ export class ObjectPacker {
 
   /** Whether it is time to call {@link pack}. */
   get isDue(): boolean {
-    return !this.#isPacking && this.#rest === 0 && (this.#mustMerge || this.#mustPack);
+    return !this.#isPacking && this.#rest === 0 && (this.#mustMerge || this.#packable() > 0);
   }
 
   /** Merges and packs what is due. Never rejects: what fails is told, and tried again later, by this writer or another. */
@@ -76,7 +76,7 @@ export class ObjectPacker {
         await mergeObjects(this.#objects, { packObjects: this.#packObjects, through: this.#first - 1, signal: this.#signal });
         this.#behind = 0;
       }
-      while (this.#mustPack) await this.#packRun();
+      for (let count = this.#packable(); count > 0; count = this.#packable()) await this.#packRun(count);
     } catch (error) {
       this.#rest = this.#packObjects;
       if (!this.#signal.aborted) announceProblem(this.#objects.prefix, "pack objects", error);
@@ -89,22 +89,20 @@ export class ObjectPacker {
     return this.#behind > 0 && this.#behind + this.#run.length > this.#packObjects;
   }
 
-  get #mustPack(): boolean {
-    const newestBytes = this.#run.at(-1)?.length ?? 0;
-    return this.#run.length > this.#packObjects || this.#runBytes - newestBytes >= PACK_BYTES;
-  }
-
-  /** What the next pack is made of: bounded in objects, and in bytes by one object more than is enough. */
-  #oldest(): Uint8Array[] {
+  /**
+   * How many objects the next pack has, never the newest among them; 0 while there are too few. Bounded in number, and in bytes
+   * by one object more than is enough.
+   */
+  #packable(): number {
     let bytes = 0;
     let count = 0;
     while (count < this.#run.length - 1 && count < this.#packObjects && bytes < PACK_BYTES) bytes += this.#run[count++]?.length ?? 0;
-    return this.#run.slice(0, count);
+    return count === this.#packObjects || bytes >= PACK_BYTES ? count : 0;
   }
 
-  async #packRun(): Promise<void> {
+  async #packRun(count: number): Promise<void> {
     const { prefix } = this.#objects;
-    const packed = this.#oldest();
+    const packed = this.#run.slice(0, count);
     const first = this.#first;
     const last = first + packed.length - 1;
     let isPacked = false;

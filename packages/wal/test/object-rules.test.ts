@@ -451,12 +451,14 @@ describe("a merger that reads", () => {
       const slow: StorageBackend = {
         ...delegate(storage),
         async read(it, options) {
-          if (isFirst && it.includes("/log/") && it !== key("log", 1)) {
+          // The last of those that it merges: what comes in its place leaves no gap in the numbers.
+          if (isFirst && it === key("log", 3)) {
             isFirst = false;
             if (remover === "merges") await mergeLog({ storage, prefix: PREFIX, packObjects: 6 });
             else await a.trim(6);
             await turns();
             await ghost?.();
+            expect((await storage.stat(it))?.size).toBe(128);
           }
           return storage.read(it, options);
         },
@@ -520,9 +522,8 @@ describe("a reader", () => {
       prefix: PREFIX,
     });
     await turns();
-    await append(a, 2, 2);
-    // The reader has listed position 3 as the newest.
-    let isFirst = true;
+    // The reader will have listed position 3 as the newest.
+    let isFirst = false;
     const slow: StorageBackend = {
       ...delegate(storage),
       async read(it, options) {
@@ -536,6 +537,8 @@ describe("a reader", () => {
       },
     };
     const reader = await openLogReader({ storage: slow, prefix: PREFIX });
+    await append(a, 2, 2);
+    isFirst = true;
     expect(await texts(reader)).toEqual(records(1, 4));
     expect(isFirst).toBe(false);
     await reader.close();
