@@ -1,4 +1,5 @@
 import { storageKey } from "@holdfast/storage";
+import type { RandomSource } from "@holdfast/storage/ports";
 import { fsBackend, type FsBackend } from "@holdfast/storage-fs";
 import { mildAdversary, seededRandom, SimDisk, virtualClock, type Adversary, type FaultPlan, type VirtualClock } from "@holdfast/storage-sim";
 import { openKinesisDirectory, type KinesisContents, type KinesisDirectory, type KinesisDirectoryOptions } from "../../src/index.js";
@@ -11,26 +12,28 @@ const ROOT = "/state";
 export interface Sim {
   readonly disk: SimDisk;
   readonly clock: VirtualClock;
+  /** Goes on through crashes, so that no opening draws the names of another. */
+  readonly random: RandomSource;
 }
 
 export function newSim(options: { readonly adversary?: Adversary; readonly faults?: FaultPlan; readonly startMs?: number } = {}): Sim {
   const { adversary = mildAdversary, faults } = options;
   const clock = virtualClock();
   if (options.startMs !== undefined) clock.step(options.startMs - clock.now());
-  return { clock, disk: new SimDisk({ profile: "posix", adversary, faults, clock }) };
+  return { clock, random: seededRandom(1), disk: new SimDisk({ profile: "posix", adversary, faults, clock }) };
 }
 
 /** The same directory after the death of the process. */
-export function killed({ disk, clock }: Sim): Sim {
-  return { clock, disk: disk.crash({ kind: "process" }) };
+export function killed(sim: Sim): Sim {
+  return { ...sim, disk: sim.disk.crash({ kind: "process" }) };
 }
 
-export function open({ disk, clock }: Sim, options: KinesisDirectoryOptions = {}): Promise<KinesisDirectory> {
-  return openKinesisDirectory(ROOT, { port: disk.port(), clock, random: seededRandom(1), ...options });
+export function open({ disk, clock, random }: Sim, options: KinesisDirectoryOptions = {}): Promise<KinesisDirectory> {
+  return openKinesisDirectory(ROOT, { port: disk.port(), clock, random, ...options });
 }
 
-export function backend({ disk, clock }: Sim): Promise<FsBackend> {
-  return fsBackend({ root: ROOT, port: disk.port(), clock, random: seededRandom(2) });
+export function backend({ disk, clock, random }: Sim): Promise<FsBackend> {
+  return fsBackend({ root: ROOT, port: disk.port(), clock, random });
 }
 
 /** Puts files into the directory. */
