@@ -6,9 +6,12 @@ import { hunt } from "../../src/canaries/hunt.js";
 import { realModules } from "../../src/canaries/patched-modules.js";
 import { SCENES } from "../../src/canaries/scenes.js";
 
+/** A second at most, and many times that on a machine that is busy with other things. */
+const BUSY = { timeout: 120_000 } as const;
+
 // Broken code that is found by a scene which correct code does not pass either would say nothing.
 describe("the code as it is passes", () => {
-  test.for(SCENES)("$name", async (scene) => {
+  test.for(SCENES)("$name", BUSY, async (scene) => {
     const { states, violation } = await directedHistory(scene).run({ modules: realModules, profile: "posix", seed: 1, maxStates: Infinity });
     expect(violation?.message).toBeUndefined();
     expect(states).toBeGreaterThan(0);
@@ -16,7 +19,7 @@ describe("the code as it is passes", () => {
 });
 
 describe("a canary is found", () => {
-  test.for(CANARIES)("$name", async (canary) => {
+  test.for(CANARIES)("$name", BUSY, async (canary) => {
     const { survival } = await hunt(canary);
     expect(survival).toBeUndefined();
   });
