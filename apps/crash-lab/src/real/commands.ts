@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 
 import type { BlockWritesOptions } from "./block-writes/run.js";
+import type { CompareOptions } from "./compare/run.js";
 import type { FailedSyncOptions } from "./failed-sync/run.js";
 import type { KillOptions } from "./kill/run.js";
 import type { PowerCutOptions } from "./power-cut/run.js";
@@ -25,6 +26,7 @@ export function addRealCommands(program: Command): void {
     });
   rung(program, "power-cut", "cuts the power of a mounted file system while writers write (needs root), and looks for what was acknowledged")
     .option("--cycles <number>", "how many power cuts of each file system", wholeNumber, 100)
+    .option("--seconds <seconds>", "for so long at most, on each file system", wholeNumber)
     .action(async (options: PowerCutOptions) => {
       const { runPowerCut } = await import("./power-cut/run.js");
       process.exitCode = await runPowerCut(options);
@@ -42,6 +44,13 @@ export function addRealCommands(program: Command): void {
       const { runFailedSync } = await import("./failed-sync/run.js");
       process.exitCode = await runFailedSync(options);
     });
+  rung(program, "compare", "cuts the power under this log and under other stores (needs root), and counts what each had acknowledged and lost")
+    .option("--cycles <number>", "how many power cuts of each store", wholeNumber, 20)
+    .option("--store <text>", "only stores whose name has this text")
+    .action(async (options: CompareOptions) => {
+      const { runCompare } = await import("./compare/run.js");
+      process.exitCode = await runCompare(options);
+    });
 }
 
 function rung(program: Command, name: string, description: string): Command {
@@ -49,6 +58,7 @@ function rung(program: Command, name: string, description: string): Command {
     .command(name)
     .description(description)
     .option("--seed <number>", "draws everything that is left to chance", wholeNumber, 1)
+    .option("--directory <path>", "where to work, and keep the images of disks (default: .scratch of the repository)")
     .option("--json <file>", "write the result to this file as well");
 }
 

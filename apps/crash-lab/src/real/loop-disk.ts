@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
 
 import { firstMissing, linux, loopDevices, root, tool } from "./machine.js";
 import { runTool, runToolNow, ToolError } from "./run-tool.js";
@@ -12,7 +12,7 @@ export interface LoopDisk {
   format(fileSystem: FileSystem, options?: readonly string[]): Promise<void>;
   /** Mounts it at a directory, which is made. */
   mount(directory: string, fileSystem: FileSystem, options?: readonly string[]): Promise<void>;
-  /** Unmounts it. Waits for nobody: whoever still uses it makes this fail. */
+  /** Unmounts it. Waits a moment for who still closes files: whoever goes on using it makes this fail. */
   unmount(directory: string): Promise<void>;
   /** Gives the device back. */
   detach(): Promise<void>;
@@ -48,7 +48,7 @@ export async function attachLoopDisk(file: string, workspace: Workspace): Promis
       areUnmounted.set(directory, workspace.onEnd(() => runToolNow("umount", ["-l", directory])));
     },
     unmount: async (directory) => {
-      await runTool("umount", [directory]);
+      await unmountSoon(directory);
       areUnmounted.get(directory)?.();
       areUnmounted.delete(directory);
     },
@@ -57,6 +57,37 @@ export async function attachLoopDisk(file: string, workspace: Workspace): Promis
       isDetached();
     },
   };
+}
+
+const UNMOUNT_MS = 5_000;
+const TRY_AGAIN_MS = 20;
+
+async function unmountSoon(directory: string): Promise<void> {
+  const until = performance.now() + UNMOUNT_MS;
+  for (;;) {
+    try {
+      await runTool("umount", [directory]);
+      return;
+    } catch (error) {
+      if (performance.now() > until) throw new ToolError(`${String(error)}; this process has open: ${openBelow(directory).join(" ") || "nothing there"}`);
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, TRY_AGAIN_MS);
+    });
+  }
+}
+
+/** The files below a directory that this process has open. */
+function openBelow(directory: string): readonly string[] {
+  return readdirSync("/proc/self/fd")
+    .map((descriptor) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${descriptor}`);
+      } catch {
+        return ""; // closed meanwhile
+      }
+    })
+    .filter((path) => path.startsWith(`${directory}/`));
 }
 
 /** Quietly, and whatever is there; ext4 without the work that it puts off until it is mounted. */

@@ -27,11 +27,13 @@ export interface BlockWritesOptions {
   /** How many crashes of each recording are looked at. */
   readonly states: number;
   readonly seed: number;
+  /** Where to work. */
+  readonly directory?: string;
   readonly json?: string;
 }
 
 export async function runBlockWrites(options: BlockWritesOptions): Promise<number> {
-  const workspace = openWorkspace();
+  const workspace = openWorkspace(options.directory);
   try {
     return publish(await recordAndCrash(options, workspace), options.json);
   } finally {

@@ -22,11 +22,13 @@ export interface FailedSyncOptions {
   /** At most so many failing writes of each store. */
   readonly cases?: number;
   readonly seed: number;
+  /** Where to work. */
+  readonly directory?: string;
   readonly json?: string;
 }
 
 export async function runFailedSync(options: FailedSyncOptions): Promise<number> {
-  const workspace = openWorkspace();
+  const workspace = openWorkspace(options.directory);
   try {
     return publish(await failEachSync(options, workspace), options.json);
   } finally {

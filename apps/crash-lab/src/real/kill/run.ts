@@ -19,11 +19,13 @@ export interface KillOptions {
   readonly seconds: number;
   readonly cycles?: number;
   readonly seed: number;
+  /** Where to work. */
+  readonly directory?: string;
   readonly json?: string;
 }
 
 export async function runKill(options: KillOptions): Promise<number> {
-  const workspace = openWorkspace();
+  const workspace = openWorkspace(options.directory);
   try {
     return publish(await killAgainAndAgain(options, workspace), options.json);
   } finally {

@@ -20,12 +20,16 @@ import { openPowerSwitch, type PowerSwitch } from "./power-switch.js";
 export interface PowerCutOptions {
   /** Of each file system. */
   readonly cycles: number;
+  /** For so long at most, on each file system. Default: as long as it takes. */
+  readonly seconds?: number;
   readonly seed: number;
+  /** Where to work. */
+  readonly directory?: string;
   readonly json?: string;
 }
 
 export async function runPowerCut(options: PowerCutOptions): Promise<number> {
-  const workspace = openWorkspace();
+  const workspace = openWorkspace(options.directory);
   try {
     return publish(await cutPowerAgainAndAgain(options, workspace), options.json);
   } finally {
@@ -55,11 +59,13 @@ export async function cutPowerAgainAndAgain(options: PowerCutOptions, workspace:
   for (const fileSystem of ["ext4", "xfs"] as const) {
     const reason = whyNoPowerCut(fileSystem);
     try {
-      if (reason === undefined) violations.push(...(await cutPowerOf(fileSystem, options, { workspace, counts, progress })));
+      if (reason === undefined) await cutPowerOf(fileSystem, options, { workspace, counts, violations, progress });
       else skipped.push({ what: `power-cut on ${fileSystem}`, reason });
     } catch (error) {
-      if (!(error instanceof ToolError) || counts.get(`cycles on ${fileSystem}`) > 0) throw error;
-      skipped.push({ what: `power-cut on ${fileSystem}`, reason: error.message }); // it may not be done here, as in a container
+      if (!(error instanceof ToolError)) throw error;
+      // At once: it may not be done here, as in a container. Later: what was found so far is not lost with it.
+      if (counts.get(`cycles on ${fileSystem}`) === 0) skipped.push({ what: `power-cut on ${fileSystem}`, reason: error.message });
+      else violations.push({ kind: "rig", where: `${fileSystem} after ${counts.get(`cycles on ${fileSystem}`)} cycles`, detail: error.message });
     }
   }
   progress.stop();
@@ -70,6 +76,7 @@ export async function cutPowerAgainAndAgain(options: PowerCutOptions, workspace:
 interface Run {
   readonly workspace: Workspace;
   readonly counts: Counts;
+  readonly violations: Violation[];
   readonly progress: Progress;
 }
 
@@ -82,10 +89,11 @@ const MAX_OPENING_MS = 15;
 /** How ext4 orders data and names, in turn. */
 const MOUNTS = [["data=ordered"], ["data=writeback"], ["data=ordered", "nodelalloc"]] as const;
 
-async function cutPowerOf(fileSystem: FileSystem, { cycles, seed }: PowerCutOptions, run: Run): Promise<readonly Violation[]> {
-  const { workspace, counts, progress } = run;
+async function cutPowerOf(fileSystem: FileSystem, options: PowerCutOptions, run: Run): Promise<void> {
+  const { workspace, counts, violations, progress } = run;
+  const { cycles, seconds = Number.POSITIVE_INFINITY, seed } = options;
+  const until = performance.now() + seconds * 1000;
   const random = seededRandom(`${seed} ${fileSystem}`);
-  const violations: Violation[] = [];
   const image = join(workspace.directory(fileSystem), "disk.img");
   writeFileSync(image, "");
   truncateSync(image, IMAGE_BYTES);
@@ -95,7 +103,9 @@ async function cutPowerOf(fileSystem: FileSystem, { cycles, seed }: PowerCutOpti
   const root = join(rig.mountPoint, "store");
   let next = startWriters(STORES.map((store) => createHistory(store, "power")), root, random.fork("writers 0"), counts);
   let mountOptions: readonly string[] = [];
-  for (let cycle = 0; cycle < cycles; cycle++) {
+  let isLast = false;
+  for (let cycle = 0; cycle < cycles && !isLast; cycle++) {
+    isLast = cycle + 1 === cycles || performance.now() > until;
     if (cycle % CYCLES_PER_DISK === 0) {
       await disk.format(fileSystem);
       mountOptions = fileSystem === "ext4" ? random.pick(MOUNTS) : [];
@@ -106,7 +116,7 @@ async function cutPowerOf(fileSystem: FileSystem, { cycles, seed }: PowerCutOpti
     // The next writers load while what these have left is checked.
     const startNext = (): void => {
       const histories = isLastOnDisk ? STORES.map((store) => createHistory(store, "power")) : writers.map(({ history }) => history);
-      if (cycle + 1 < cycles) next = startWriters(histories, root, random.fork(`writers ${cycle + 1}`), counts);
+      if (!isLast) next = startWriters(histories, root, random.fork(`writers ${cycle + 1}`), counts);
     };
     await runCycle(writers, { ...rig, mountOptions, root }, random.fork(`${cycle}`), counts, startNext);
     counts.add(`cycles on ${fileSystem}`);
@@ -117,7 +127,6 @@ async function cutPowerOf(fileSystem: FileSystem, { cycles, seed }: PowerCutOpti
   }
   power.close();
   await disk.detach();
-  return violations;
 }
 
 interface Rig {

@@ -25,11 +25,13 @@ export interface SweepOptions {
   /** Every fault, however long it takes. */
   readonly all?: boolean;
   readonly seed: number;
+  /** Where to work. */
+  readonly directory?: string;
   readonly json?: string;
 }
 
 export async function runSweep(options: SweepOptions): Promise<number> {
-  const workspace = openWorkspace();
+  const workspace = openWorkspace(options.directory);
   try {
     return publish(await sweep(options, workspace), options.json);
   } finally {
