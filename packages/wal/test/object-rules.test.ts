@@ -263,6 +263,7 @@ describe("one request in flight", () => {
     const appends = [];
     for (let seq = 1; seq <= 40; seq++) {
       appends.push(log.append(new Uint8Array(1000)));
+      if (seq % 7 === 0) appends.push(log.sync());
       if (seq % 5 === 0) await turns(1);
     }
     await Promise.all(appends);
