@@ -1,0 +1,72 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { mountsBelow, openWorkspace } from "../../src/real/workspace.js";
+
+let below: string;
+
+beforeEach(() => {
+  below = mkdtempSync(join(tmpdir(), "workspace-"));
+});
+
+afterEach(() => {
+  rmSync(below, { recursive: true, force: true });
+});
+
+describe("a workspace", () => {
+  it("removes what a dead run has left, and nothing of one that lives or of others", async () => {
+    const dead = join(below, `run-${await deadPid()}-x`);
+    const alive = join(below, `run-${process.ppid}-x`);
+    const other = join(below, "something-else");
+    for (const directory of [dead, alive, other]) {
+      mkdirSync(join(directory, "deep"), { recursive: true });
+      writeFileSync(join(directory, "deep", "file"), "");
+    }
+    const workspace = openWorkspace(below);
+    expect([dead, alive, other].map((it) => existsSync(it))).toEqual([false, true, true]);
+    workspace.remove();
+    expect(existsSync(workspace.path)).toBe(false);
+  });
+
+  it("undoes in reverse, once, and not what was taken back", () => {
+    const workspace = openWorkspace(below);
+    const undone: string[] = [];
+    workspace.onEnd(() => undone.push("first"));
+    const takeBack = workspace.onEnd(() => undone.push("second"));
+    workspace.onEnd(() => undone.push("third"));
+    takeBack();
+    workspace.remove();
+    workspace.remove();
+    expect(undone).toEqual(["third", "first"]);
+  });
+
+  it("listens to signals only while it is open", () => {
+    const before = process.listenerCount("SIGTERM");
+    const workspace = openWorkspace(below);
+    expect(process.listenerCount("SIGTERM")).toBe(before + 1);
+    workspace.remove();
+    expect(process.listenerCount("SIGTERM")).toBe(before);
+  });
+});
+
+it("finds mounts below a directory, the innermost first, whatever their names", () => {
+  const mountinfo = [
+    "22 1 8:1 / / rw - ext4 /dev/vda rw",
+    "40 22 0:40 / /work/run-1-a/mnt rw - tmpfs x rw",
+    "41 40 0:41 / /work/run-1-a/mnt/with\\040space rw - tmpfs x rw",
+    "42 22 0:42 / /work/run-1-ab rw - tmpfs x rw",
+    "",
+  ].join("\n");
+  expect(mountsBelow("/work/run-1-a", mountinfo)).toEqual(["/work/run-1-a/mnt/with space", "/work/run-1-a/mnt"]);
+});
+
+/** The number of a process that has ended. */
+async function deadPid(): Promise<number> {
+  const child = spawn(process.execPath, ["--version"], { stdio: "ignore" });
+  await once(child, "exit");
+  return child.pid ?? 0;
+}
