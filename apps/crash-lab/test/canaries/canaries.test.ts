@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+
 import { describe, expect, test } from "vitest";
 
 import { CANARIES } from "../../src/canaries/all-canaries.js";
@@ -28,4 +30,12 @@ describe("a canary is found", () => {
 test("names are given once, and each scene meets somebody", () => {
   for (const names of [CANARIES.map(({ name }) => name), SCENES.map(({ name }) => name)]) expect(new Set(names).size).toBe(names.length);
   expect(SCENES.map(({ name }) => name).filter((name) => !CANARIES.some(({ scene }) => scene === name))).toEqual([]);
+});
+
+test("docs/reliability.md says which invariant each canary breaks, and what finds it", async () => {
+  const page = await readFile(new URL("../../../../docs/reliability.md", import.meta.url), "utf8");
+  for (const { name, invariant, scene } of CANARIES) {
+    const row = page.split("\n").find((line) => line.startsWith(`| ${invariant} |`));
+    expect(row).toContain(`${name} (${scene === undefined ? "random" : `\`${scene}\``})`);
+  }
 });
