@@ -88,9 +88,10 @@ export async function openKinesisDirectory(path: string, options: KinesisDirecto
   const storage = await fsBackend({ root: path, clock, port, random, fileMode, directoryMode });
   try {
     await storage.appendable.lock(storagePrefix(""));
-    const load = await loadKinesisState({ storage, mode, maxFileBytes });
-    const writer = new StateWriter(storage, load.recovery);
-    return new OpenDirectory({ load, writer, clock, limit, snapshotIntervalMs: BigInt(snapshotIntervalSeconds) * 1000n, release: () => storage.close() });
+    // Without the entries, which hold the whole log.
+    const { state, lastCreatedAtMs, recovery } = await loadKinesisState({ storage, mode, maxFileBytes });
+    const writer = new StateWriter(storage, recovery);
+    return new OpenDirectory({ found: { state, lastCreatedAtMs, recovery }, writer, clock, limit, snapshotIntervalMs: BigInt(snapshotIntervalSeconds) * 1000n, release: () => storage.close() });
   } catch (error) {
     await storage.close();
     throw error;
@@ -98,7 +99,7 @@ export async function openKinesisDirectory(path: string, options: KinesisDirecto
 }
 
 interface Parts {
-  readonly load: KinesisLoad;
+  readonly found: Pick<KinesisLoad, "state" | "lastCreatedAtMs" | "recovery">;
   readonly writer: StateWriter;
   readonly clock: Clock;
   readonly limit: RetainedLimit;
@@ -123,7 +124,7 @@ class OpenDirectory implements KinesisDirectory {
   #closing: Promise<void> | undefined;
 
   constructor(parts: Parts) {
-    const { state, lastCreatedAtMs, recovery } = parts.load;
+    const { state, lastCreatedAtMs, recovery } = parts.found;
     this.#parts = parts;
     this.recovery = recovery;
     this.#state = state;
