@@ -1,5 +1,5 @@
 import type { SimDisk } from "@holdfast/storage-sim";
-import { drawDiskOptions, newDisk } from "./disk-options.js";
+import { DISK_WORDS, drawDiskOptions, newDisk } from "./disk-options.js";
 import { drawFaults } from "./draw-faults.js";
 import { seededDraw } from "./draws.js";
 import type { Ledger } from "./ledger.js";
@@ -16,11 +16,20 @@ export function trialHistory<L extends Ledger<L>>(store: SimulatedStore<L>): Sto
     name: store.name,
     run: (lab) => runTree(store, lab),
     async replay(line: string, modules: ModulesUnderTest): Promise<ReplayOutcome> {
-      const trial = parseTrial(line);
-      if (trial.store !== store.name) throw new RangeError(`a trial of ${trial.store}, not of ${store.name}`);
-      return playTrial(store, trial, modules);
+      return playTrial(store, checked(parseTrial(line), store), modules);
     },
   };
+}
+
+/** @throws RangeError for words that the store does not know. */
+function checked<L extends Ledger<L>>(trial: Trial, { name, optionWords, stepLetters }: SimulatedStore<L>): Trial {
+  if (trial.store !== name) throw new RangeError(`a trial of ${trial.store}, not of ${name}`);
+  const known: readonly string[] = [...DISK_WORDS, ...optionWords];
+  const word = trial.options.find((it) => !known.includes(it));
+  if (word !== undefined) throw new RangeError(`no option ${JSON.stringify(word)}; there are: ${known.join(", ")}`);
+  const step = trial.lives.flatMap(({ steps }) => steps).find(({ op }) => !stepLetters.includes(op));
+  if (step !== undefined) throw new RangeError(`no step ${JSON.stringify(step.op)}; there are: ${stepLetters.join(", ")}`);
+  return trial;
 }
 
 async function runTree<L extends Ledger<L>>(store: SimulatedStore<L>, { modules, profile, seed, maxStates }: Lab): Promise<HistoryOutcome> {

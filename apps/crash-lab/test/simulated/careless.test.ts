@@ -24,7 +24,11 @@ describe.each([fsHistory, walHistory])("the history of $name", (history) => {
     expect(violation).toBeUndefined();
   });
 
-  it("refuses lines of other stores", async () => {
-    await expect(history.replay("counter posix 1 - | - | o", withoutLocks())).rejects.toThrow(RangeError);
+  it.each([
+    ["another store", "counter posix 1 - | - | o"],
+    ["an option that there is not", `${history.name} posix 1 hot | - | o`],
+    ["a step that there is not", `${history.name} posix 1 - | - | o q1`],
+  ])("refuses a line with %s", async (_what, line) => {
+    await expect(history.replay(line, withoutLocks())).rejects.toThrow(RangeError);
   });
 });
