@@ -17,7 +17,7 @@ import type { RemoteLog } from "./remote-log.js";
  */
 export class ObjectView implements RemoteLog, ObjectHistory {
   readonly objects: LogObjects;
-  readonly index = new PositionIndex();
+  readonly index: PositionIndex = new PositionIndex();
   readonly #clock: Clock;
   #origin: LogOrigin | undefined;
   /** The newest object that is known, 0 as long as there is no log. */

@@ -45,7 +45,7 @@ class ObjectWriter implements LogWriter, ObjectHistory {
   readonly nextSeq: number;
   readonly recovery: LogRecovery;
   readonly objects: LogObjects;
-  readonly index = new PositionIndex();
+  readonly index: PositionIndex = new PositionIndex();
   writtenBytes: number;
   readonly #policy: RetryPolicy;
   readonly #term: ClaimedTerm;
