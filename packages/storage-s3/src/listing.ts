@@ -66,8 +66,8 @@ async function askFor(listing: Listing, page: PageRequest, signal: AbortSignal |
     ...(page.token === undefined ? {} : { "continuation-token": page.token }),
     ...(page.token !== undefined || page.after === undefined ? {} : { "start-after": page.after }),
   };
-  const result = await listing.client.send({ method: "GET", query }, signal, (response) => readXml(response, "ListBucketResult"));
-  return toPage(listing, page, result);
+  // An answer that cannot be a page is asked for again, as one that did not come.
+  return listing.client.send({ method: "GET", query }, signal, async (response) => toPage(listing, page, await readXml(response, "ListBucketResult")));
 }
 
 function toPage(listing: Listing, page: PageRequest, result: XmlElement): Page {

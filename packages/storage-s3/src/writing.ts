@@ -47,7 +47,10 @@ export async function commit(writing: Writing, writeId: string, tryCommit: Commi
       } catch (error) {
         if (!(error instanceof RequestFailure)) throw error;
         if (isTaken(error) || error.code === "NoSuchUpload") {
-          await requireOurs(writing, writeId, error, state.isDoubtful, signal);
+          const wasDoubtful = state.isDoubtful;
+          // As long as it is not known who was first.
+          state.isDoubtful = true;
+          await requireOurs(writing, writeId, error, wasDoubtful, signal);
           return;
         }
         if (error.outcome === "unknown") state.isDoubtful = true;
