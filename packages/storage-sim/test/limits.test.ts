@@ -58,6 +58,13 @@ describe("a process", () => {
   });
 });
 
+test("a file that was opened by a call that then failed is not open", async () => {
+  const disk = newDisk({ maxOpenFiles: 1, faults: [{ operation: "open", nth: 1, kind: "failAfter", code: "EINTR" }] });
+  const port = disk.port();
+  await expect(port.open("/a", { mode: "create" })).rejects.toMatchObject({ code: "EINTR" });
+  await (await port.open("/a", { mode: "read" })).close();
+});
+
 describe("a lock", () => {
   test("has one holder, until it is let go, closed, or its process is killed", async () => {
     const disk = newDisk();

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
+import type { SimDisk, Survival } from "../src/index.js";
 import { bytes, content, drawn, durableFile, newDisk, paths, put, reachable } from "./support/sim.js";
 
-const a = (disk: Parameters<typeof content>[0]): string => content(disk, "/a");
+const a = (disk: SimDisk): string => content(disk, "/a");
 
 describe("an overwrite", () => {
   test("is seen at once by everybody, and is durable after fdatasync and not before", async () => {
@@ -140,6 +141,41 @@ describe("an append", () => {
     const states = reachable(disk, a);
     expect(states).toContain("RS");
     expect(states).toContain("BS");
+  });
+});
+
+describe("nonsense in a block that a write was given and did not reach", () => {
+  const nonsense = (growthBytes: number): Survival => ({ sector: () => false, growthBytes, unwritten: "garbage" });
+  const after = (disk: SimDisk, survivals: readonly Survival[]): string => {
+    const left = new Map(disk.pending.map(({ id }, index) => [id, survivals[index] ?? true]));
+    return a(disk.crash({ kind: "power", survives: ({ id }) => left.get(id) ?? false }));
+  };
+
+  test("gives way to the sectors of a later write that are there", async () => {
+    const disk = newDisk();
+    const file = await durableFile(disk, "/a", new Uint8Array(0));
+    await file.write(bytes("AA"), 0);
+    await file.write(bytes("BB"), 0);
+    expect(after(disk, [nonsense(1024), { sector: (index) => index === 1, growthBytes: 0 }])).toBe("?B");
+  });
+
+  test("is cut off by a truncate, and does not come back when the file is made longer", async () => {
+    const disk = newDisk();
+    const file = await durableFile(disk, "/a", bytes("A"));
+    await file.write(bytes("BB"), 512);
+    await file.truncate(1024);
+    await file.truncate(1536);
+    expect(after(disk, [nonsense(1024)])).toBe("A?.");
+  });
+
+  test("may be what a file held that the crash before took away", async () => {
+    const disk = newDisk();
+    await put(disk.port(), "/lost", bytes("RS"));
+    const next = disk.crash({ kind: "power" });
+    expect(paths(next)).toBe("nothing");
+    const file = await durableFile(next, "/a", new Uint8Array(0));
+    await file.write(bytes("B"), 0);
+    expect(reachable(next, a)).toContain("R");
   });
 });
 
