@@ -115,6 +115,7 @@ export class CommitBufferPool {
   }
 }
 
-const FIRST_CAPACITY_BYTES = 16 * 1024;
+/** Little, since it stays with each of perhaps ten thousand logs that wrote once and are idle; it doubles as it is needed. */
+const FIRST_CAPACITY_BYTES = 2 * 1024;
 const LARGE_BYTES = 1024 * 1024;
 const MAX_FREE = 3;

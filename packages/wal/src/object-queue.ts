@@ -83,6 +83,8 @@ export class ObjectQueue {
 
   async #find(position: number): Promise<Place | undefined> {
     const { objects } = this.#history;
+    // Whoever reads wants what was known when it began: nothing behind it has to be listed.
+    if (position > this.#history.newest()) return undefined;
     const held = this.#history.held(position);
     if (held !== undefined) return { first: position, last: position, key: logKey(objects.prefix, position), isPack: false, size: held.length, held };
     this.#packs ??= new PackList(objects, position - 1, this.#signal);

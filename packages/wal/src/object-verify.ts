@@ -200,7 +200,7 @@ class ObjectWalk {
       objects: this.#objects,
       index: new PositionIndex(),
       origin: () => this.#origin,
-      newest: () => 0,
+      newest: () => Infinity,
       refreshOrigin: () => Promise.resolve(),
       held: () => undefined,
     };

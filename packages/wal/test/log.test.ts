@@ -487,6 +487,11 @@ describe.each(everyStore)("limits, in $name", (store) => {
       { durability: "fast" as "synced" },
       { durability: { syncEveryMs: 0 } },
       { durability: { syncEveryMs: 60_001 } },
+      { lingerMs: 10_001 },
+      { packObjects: 1 },
+      { packObjects: 4097 },
+      { commitTimeoutMs: -1 },
+      { commitTimeoutMs: 3_600_001 },
     ];
     for (const options of refused) {
       const error = await walError(openLog({ storage, prefix: "orders", ...options, codec: undefined }), "WAL_INVALID_ARGUMENT");
