@@ -16,10 +16,11 @@ export const fsStore: SimulatedStore<FsLedger> = {
   name: "storage-fs",
   // Not what changes bytes behind everybody's back: a backend has no checksums, and promises nothing then.
   faultKinds: ["fail", "failAfter", "failPartly", "drop", "short", "unreadable", "shuffle", "evict", "readOnly"],
-  optionWords: ["nested"],
+  optionWords: ["nested", "certain"],
   stepLetters: ["o", "n", "p", "x", "g", "y", "t", "z", "i", "c", "l", "u", "h"],
-  // `nested` is not drawn: what an opening that was killed has made above the root is not synced by the next one, and the lab
-  // finds that within seconds. The line stands among the regressions.
+  // Neither is drawn, because the lab finds what they show within seconds; the lines stand among the regressions. `nested`: what an
+  // opening that was killed has made above the root is not synced by the next one. `certain`: a file that could not be made for
+  // sure is not there, also after EIO.
   drawOptions: () => [],
   drawScript(draw, _options, size) {
     const words = ["o"];

@@ -126,8 +126,9 @@ export class GrowingFiles {
       return handle;
     } catch (error) {
       if (hasCode(error, "STORAGE_ALREADY_EXISTS") && (before !== "no" || !this.#life.ledger.isHonest)) return undefined;
-      const { outcome } = expectedError(error, "open", { faults: this.#life.faults, calm: this.#calm });
-      if (outcome === "not_applied") ledger.exists = before;
+      const { outcome, code } = expectedError(error, "open", { faults: this.#life.faults, calm: this.#calm });
+      const isCertain = code !== "STORAGE_WRITE_FAILED" || this.#life.options.has("certain");
+      if (outcome === "not_applied" && isCertain) ledger.exists = before;
       return undefined;
     }
   }
