@@ -56,7 +56,7 @@ export async function patchedModules(patches: readonly Patch[]): Promise<Modules
 }
 
 /** Replaces text. @throws PatchError unless it stands there as often as stated. */
-export function replaced(text: string, { file, find, replace, times = 1 }: Omit<Patch, "package">): string {
+function replaced(text: string, { file, find, replace, times = 1 }: Omit<Patch, "package">): string {
   const parts = find === "" ? [] : text.split(find);
   if (parts.length - 1 !== times) {
     throw new PatchError(`${file}: expected ${times} times, found ${Math.max(0, parts.length - 1)} times: ${JSON.stringify(find)}`);

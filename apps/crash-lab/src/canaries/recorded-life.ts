@@ -44,7 +44,7 @@ export function recordedLife(log: Log, ledger: LogLedger, isRelaxed: boolean): L
 }
 
 /** The bytes of a value. */
-export function bytesOf(value: string): Uint8Array {
+function bytesOf(value: string): Uint8Array {
   return Buffer.from(value, "latin1");
 }
 
