@@ -96,6 +96,7 @@ describe("a header that is not whole", () => {
   it("is foreign if it does not even begin so", () => {
     expect(scanFkwal2(ascii("x"), number).tail.kind).toBe("foreign");
     expect(scanFkwal2(new Uint8Array(3), number).tail.kind).toBe("foreign");
+    expect(scanFkwal2(entry(5), number)).toEqual({ frames: [], validBytes: 0, tail: { kind: "foreign" }, salvaged: [] });
     expect(scanFkwal2(encodeFkwal2Entry(entry(5)), number)).toMatchObject({ tail: { kind: "foreign" }, salvaged: [{ offset: 0 }] });
   });
 });
