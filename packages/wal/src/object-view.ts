@@ -43,8 +43,10 @@ export class ObjectView implements RemoteLog, ObjectHistory {
     return this.#nextSeq - 1;
   }
 
-  refresh(): Promise<void> {
-    return this.#look(async () => {
+  async refresh(): Promise<void> {
+    // A look that is under way may have passed by what was acknowledged since it began. How it ends concerns those who asked for it.
+    await this.#looking?.catch(() => undefined);
+    await this.#look(async () => {
       if (this.#origin === undefined) await this.#begin();
       else await this.refreshOrigin();
       if (this.#origin !== undefined) await this.#reachEnd();
@@ -88,7 +90,7 @@ export class ObjectView implements RemoteLog, ObjectHistory {
 
   // ------------------------------------------------------------------------------------------------ inside
 
-  /** Those who ask while somebody looks are answered together. */
+  /** Those who wait for a look are answered together. */
   #look(action: () => Promise<void>): Promise<void> {
     this.#looking ??= action().finally(() => {
       this.#looking = undefined;

@@ -40,7 +40,7 @@ export interface LogOptions<T = Uint8Array> {
   readonly commitAlignBytes?: 8 | 4096 | undefined;
   /** Milliseconds without an append after which the last commit gets its evidence written behind it: 1 to 60,000. Default 50. */
   readonly idleMarkerMs?: number | undefined;
-  /** Sequence number of the first record if the log is new: 1 to 2^53 − 1. Default 1. */
+  /** Sequence number of the first record if the log is new: 1 to 2^53 − 1. Default 1. Settled by the first append, on object storage by the first opening. */
   readonly startSeq?: number | undefined;
   /** Prepare zeroed space ahead of small commits, where the file system gains by it. Default true. */
   readonly prepareAhead?: boolean | undefined;

@@ -574,6 +574,37 @@ describe("a reader", () => {
     }
   });
 
+  test("shows what was acknowledged before it was asked, also while somebody else looks", async () => {
+    const storage = memoryBackend({ appendable: false });
+    const a = await openLog({ storage, prefix: PREFIX });
+    await append(a, 1, 1);
+    let isSlow = false;
+    let answer = (): void => undefined;
+    const slow: StorageBackend = {
+      ...delegate(storage),
+      async *list(prefix, options) {
+        const entries = await all(storage.list(prefix, options));
+        if (isSlow) await new Promise<void>((resolve) => (answer = resolve));
+        yield* entries;
+      },
+    };
+    const reader = await openLogReader({ storage: slow, prefix: PREFIX });
+    isSlow = true;
+    const first = texts(reader);
+    await turns();
+    answer();
+    await turns();
+    // The listing of objects was taken, and is on its way.
+    await append(a, 2, 2);
+    const second = texts(reader);
+    isSlow = false;
+    answer();
+    expect(await first).toEqual(records(1, 1));
+    expect(await second).toEqual(records(1, 2));
+    await reader.close();
+    await a.close();
+  });
+
   test("that follows is given what was packed before it came by", async () => {
     const storage = memoryBackend({ appendable: false });
     const clock = new ManualClock();
