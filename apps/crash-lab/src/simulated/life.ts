@@ -54,7 +54,7 @@ export function newLife<L>({ modules, disk, ledger, trial, depth, steps }: LifeP
     random() {
       seed += 1;
       const own = seededRandom(seed);
-      return { bytes: (length) => (length > NAME_BYTES ? FILLING.slice(0, length) : own.bytes(length)) };
+      return { bytes: (length) => (length > NAME_BYTES ? FILLING.subarray(0, length) : own.bytes(length)) };
     },
   };
 }

@@ -12,6 +12,10 @@ export const REPAIRED: readonly Regression[] = [
     was: "the lab: a create may be refused because of an object that is removed at the same time",
   },
   {
+    line: "storage-fs posix 80226 plain | - | o p5,81,2 p5,59,1 &p1,1078,0 g0,9 &x1 &n0,1017,2 n1,566,0 ! power 103:called - | h o",
+    was: "the lab: an object may be removed after the look that refused to create it",
+  },
+  {
     line: "wal posix 3000361 plain | open#2=evict;syncDirectory#3=drop:EIO | o f l e2 ! process 60:called - | o a59 w45 ! power 50:called - | h o a9",
     was: "the lab: after a directory's flush has failed in one process, no other process can know what it lost",
   },

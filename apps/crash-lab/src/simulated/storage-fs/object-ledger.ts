@@ -75,9 +75,8 @@ export class ObjectLedger {
   taken(before: ReadonlySet<Content>, forGood: boolean): void {
     const present = [...this.possible].filter((it) => it !== undefined);
     if (present.length === 0 && [...before].every((it) => it === undefined)) throw new Violation("I3", `${this.#key} is said to exist, and nobody made it`);
-    if (!forGood || !this.isIdle || present.length === 0) return;
-    this.#before = new Set(present);
-    this.#changes = [];
+    // Who removed it at the same time may have done so after the look.
+    if (forGood && this.#changes.length === 0) this.#before = new Set(present);
   }
 
   /** `create` has won the key. @param before - What it might have held when it was called. */
