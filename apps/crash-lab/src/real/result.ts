@@ -49,7 +49,7 @@ export function publish(result: RungResult, jsonFile: string | undefined): numbe
 }
 
 /** A result as a person reads it. */
-export function resultText({ rung, seed, seconds, settings, counts, skipped, violations }: RungResult): string {
+function resultText({ rung, seed, seconds, settings, counts, skipped, violations }: RungResult): string {
   const lines = [`${rung}, seed ${seed}, ${seconds.toFixed(1)} s`];
   for (const [name, value] of Object.entries(settings)) lines.push(`  ${name}: ${value}`);
   for (const [name, count] of Object.entries(counts)) lines.push(`  ${count.toLocaleString("en")} ${name}`);

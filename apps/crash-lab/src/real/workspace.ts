@@ -66,7 +66,7 @@ export function openWorkspace(below: string = scratchRoot): Workspace {
 }
 
 /** Unmounts what is mounted below a directory and detaches the loop devices whose files lie there, as often as one uncovers another. */
-export function releaseBelow(directory: string): void {
+function releaseBelow(directory: string): void {
   for (let round = 0; round < MAX_NESTING; round++) {
     const mounts = mountsBelow(directory, readIfThere("/proc/self/mountinfo"));
     const devices = loopDevicesBelow(directory);

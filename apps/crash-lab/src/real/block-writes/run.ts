@@ -47,7 +47,7 @@ export async function runBlockWrites(options: BlockWritesOptions): Promise<numbe
  * writers, whose acknowledged records must be there; and with drawn steps on plain files, where what ext4 shows must be something that the
  * simulated disk can show in its weakest profile after the same steps. So what the stores survive there includes what ext4 does.
  */
-export async function recordAndCrash(options: BlockWritesOptions, workspace: Workspace): Promise<RungResult> {
+async function recordAndCrash(options: BlockWritesOptions, workspace: Workspace): Promise<RungResult> {
   const { runs, states, seed } = options;
   const missing = whyNoFuseDisk() ?? whyNoLoopDisk("ext4");
   if (missing !== undefined) return skippedResult("block-writes", seed, missing);

@@ -42,7 +42,7 @@ export async function runFailedSync(options: FailedSyncOptions): Promise<number>
  * the disk is well again, the store is opened and checked; then power is cut, and it is opened and checked once more. All that was
  * acknowledged, and all that the first opening has shown, must be there.
  */
-export async function failEachSync({ cases, seed }: FailedSyncOptions, workspace: Workspace): Promise<RungResult> {
+async function failEachSync({ cases, seed }: FailedSyncOptions, workspace: Workspace): Promise<RungResult> {
   const missing = whyNoFuseDisk() ?? whyNoLoopDisk("ext4") ?? firstMissing([ioctlTool]);
   if (missing !== undefined) return skippedResult("failed-sync", seed, missing);
   const started = performance.now();

@@ -29,7 +29,7 @@ export const Opcode = {
 } as const;
 
 /** A write may bring so many bytes. */
-export const MAX_WRITE_BYTES: number = 128 * 1024;
+const MAX_WRITE_BYTES = 128 * 1024;
 /** The kernel refuses to hand requests to a smaller buffer. */
 export const REQUEST_BYTES: number = MAX_WRITE_BYTES + 4096;
 

@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { constants } from "node:os";
 
+import { findTool } from "../machine.js";
 import { machineTimeMs } from "../work/claims.js";
 import { attributesBody, formatAnswer, initBody, Opcode, openBody, parseRead, parseRequest, parseWrite, REQUEST_BYTES, writtenBody, type FuseRequest } from "./messages.js";
 import { formatEvent, type BlockEvent } from "./recording.js";
@@ -20,7 +21,7 @@ let failures = 0;
 const fuse = openSync("/dev/fuse", "r+");
 serve();
 const options = `fd=3,rootmode=100600,user_id=${process.getuid?.() ?? 0},group_id=${process.getgid?.() ?? 0}`;
-const mounting = spawn("mount", ["-i", "-t", "fuse", "-o", options, "crash-lab-disk", mountPoint], { stdio: ["ignore", "ignore", "inherit", fuse] });
+const mounting = spawn(findTool("mount") ?? "", ["-i", "-t", "fuse", "-o", options, "crash-lab-disk", mountPoint], { stdio: ["ignore", "ignore", "inherit", fuse] });
 mounting.once("exit", (code) => {
   say(code === 0 ? "mounted" : "not mounted");
 });

@@ -38,7 +38,7 @@ export async function runKill(options: KillOptions): Promise<number> {
  * that is suspended stops them, and meanwhile somebody else tries to open their log and reads it. After each kill everything that was
  * acknowledged is looked for. The page cache survives, so this says nothing about power.
  */
-export async function killAgainAndAgain(options: KillOptions, workspace: Workspace): Promise<RungResult> {
+async function killAgainAndAgain(options: KillOptions, workspace: Workspace): Promise<RungResult> {
   const started = performance.now();
   const secondsNow = (): number => (performance.now() - started) / 1000;
   const random = seededRandom(options.seed);

@@ -38,7 +38,7 @@ export async function runPowerCut(options: PowerCutOptions): Promise<number> {
 }
 
 /** Why power cannot be cut here, or `undefined`. */
-export function whyNoPowerCut(fileSystem: FileSystem): string | undefined {
+function whyNoPowerCut(fileSystem: FileSystem): string | undefined {
   return whyNoLoopDisk(fileSystem) ?? firstMissing([ioctlTool]);
 }
 
@@ -50,7 +50,7 @@ export function whyNoPowerCut(fileSystem: FileSystem): string | undefined {
  * what a disk does that lies. Answers that come after the moment of the cut are not counted as promises: ext4 has been seen to answer ok to
  * an O_DSYNC write whose transaction the shutdown had just aborted, which nobody would have been told after a real power cut.
  */
-export async function cutPowerAgainAndAgain(options: PowerCutOptions, workspace: Workspace): Promise<RungResult> {
+async function cutPowerAgainAndAgain(options: PowerCutOptions, workspace: Workspace): Promise<RungResult> {
   const started = performance.now();
   const counts = new Counts();
   const violations: Violation[] = [];

@@ -44,7 +44,7 @@ export async function runSweep(options: SweepOptions): Promise<number> {
  * that it can answer, once and from then on, and once for each with the process killed there. After each run the store is opened without
  * faults: what was acknowledged must be there, what was refused as not applied must not, and it must be of use again.
  */
-export async function sweep(options: SweepOptions, workspace: Workspace): Promise<RungResult> {
+async function sweep(options: SweepOptions, workspace: Workspace): Promise<RungResult> {
   const started = performance.now();
   const run: Run = { workspace, counts: new Counts(), violations: [], skipped: [] };
   const settings = { node: process.version, "threads of libuv": 1 };
