@@ -3,7 +3,7 @@ import { HISTORIES } from "../simulated/stores.js";
 import type { FoundViolation, StoreHistory } from "../simulated/store-history.js";
 import type { Canary } from "./canary.js";
 import { directedHistory } from "./directed-history.js";
-import { patchedModules } from "./patched-modules.js";
+import { PatchError, patchedModules } from "./patched-modules.js";
 import { SCENES } from "./scenes.js";
 
 /** What came of looking for one canary. */
@@ -11,6 +11,8 @@ export interface Hunt {
   readonly canary: Canary;
   /** `directed/NAME`, or the store whose random histories were explored. */
   readonly history: string;
+  /** Of the script in which it was found, or of the last one. */
+  readonly seed: number;
   /** Crash states until it was found, or all of them. */
   readonly states: number;
   readonly milliseconds: number;
@@ -27,12 +29,16 @@ export interface Hunt {
  */
 export async function hunt(canary: Canary): Promise<Hunt> {
   const history = historyOf(canary);
-  const modules = await patchedModules(canary.patches);
+  const modules = await patchedModules(canary.patches).catch((error: unknown) => {
+    throw error instanceof PatchError ? new PatchError(`${canary.name}: ${error.message}`) : error;
+  });
   const budget = canary.scene === undefined ? { states: RANDOM_STATES } : { runs: SCENE_RUNS };
-  const { states, milliseconds, violation } = await explore(history, { modules, profile: "posix", seed: 1, budget });
-  return { canary, history: history.name, states, milliseconds, violation, survival: survivalOf(canary, violation) };
+  const { states, milliseconds, violation, runs } = await explore(history, { modules, profile: "posix", seed: FIRST_SEED, budget });
+  const seed = FIRST_SEED + runs - 1;
+  return { canary, history: history.name, seed, states, milliseconds, violation, survival: survivalOf(canary, violation) };
 }
 
+const FIRST_SEED = 1;
 /** Random histories find what they find within far fewer states. */
 const RANDOM_STATES = 8000;
 /** How a history tells of an error that no store gives: a mistake in the broken code, which would be noticed anywhere. */

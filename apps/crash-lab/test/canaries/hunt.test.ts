@@ -19,10 +19,11 @@ const canary: Canary = {
 };
 
 test("broken code is found", async () => {
-  const { survival, violation, history } = await hunt(canary);
+  const { survival, violation, history, seed } = await hunt(canary);
   expect(survival).toBeUndefined();
   expect(violation).toMatchObject({ invariant: "I9", line: "directed/append-after-a-failed-one posix 1" });
   expect(history).toBe("directed/append-after-a-failed-one");
+  expect(seed).toBe(1);
 });
 
 test("code that is not broken survives", async () => {
@@ -45,6 +46,10 @@ test("a patch that does not fit the code is an error", async () => {
   await expect(patchedModules([patch({ find: "this text stands nowhere", replace: "" })])).rejects.toThrow(PatchError);
   await expect(patchedModules([patch({ find: "return", replace: "" })])).rejects.toThrow(/expected 1 times, found \d\d times/);
   await expect(patchedModules([patch({ find: POISON, replace: "", times: 2 })])).rejects.toThrow(PatchError);
+});
+
+test("which canary it is stands in the error as well", async () => {
+  await expect(hunt({ ...canary, patches: [patch({ find: "this text stands nowhere", replace: "" })] })).rejects.toThrow(/^a failed write does not poison: .*append-file\.js/);
 });
 
 test("a canary names a scene that there is", async () => {
