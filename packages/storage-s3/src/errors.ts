@@ -96,7 +96,7 @@ export function invalidArgument(what: string, failure: Failure): StorageError {
   return storageError("STORAGE_INVALID_ARGUMENT", what, failure);
 }
 
-export function worst(one: WriteOutcome, other: WriteOutcome): WriteOutcome {
+function worst(one: WriteOutcome, other: WriteOutcome): WriteOutcome {
   return one === "unknown" ? one : other;
 }
 

@@ -17,7 +17,8 @@ export interface AbortLeftoversOptions extends S3BackendOptions {
  * Has the store forget uploads in parts below the prefix that nobody will complete: those of processes that died in the middle of
  * a long body. Nobody sees them, and Amazon asks money for them. A rule of the bucket that aborts incomplete uploads does the same.
  *
- * MinIO does not list uploads below a prefix; there this finds none, and MinIO removes them by itself after a day.
+ * Without a prefix it takes all old uploads of the bucket, whoever began them. MinIO lists uploads of a whole bucket only, so that
+ * with a prefix it finds none there.
  *
  * @returns How many were forgotten.
  * @throws STORAGE_INVALID_ARGUMENT; STORAGE_ACCESS_DENIED; STORAGE_WRITE_FAILED; `signal.reason`.

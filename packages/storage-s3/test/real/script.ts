@@ -108,7 +108,7 @@ export function script(bucket: string, prefix: string): readonly ScriptStep[] {
   ];
 }
 
-export function batch(bucket: string, names: readonly string[]): RawRequest {
+function batch(bucket: string, names: readonly string[]): RawRequest {
   const body = `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${names.map((name) => `<Object><Key>${name}</Key></Object>`).join("")}</Delete>`;
   const headers = {
     "content-type": "application/xml",

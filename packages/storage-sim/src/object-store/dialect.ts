@@ -66,7 +66,7 @@ export function checksumRefusal(request: ObjectRequest, quirks: ObjectStoreQuirk
 }
 
 /** CRC-32C as S3 writes it: four bytes, big-endian, in base64. */
-export function checksumText(bytes: Uint8Array): string {
+function checksumText(bytes: Uint8Array): string {
   const text = Buffer.alloc(4);
   text.writeUInt32BE(crc32c(bytes));
   return text.toString("base64");
