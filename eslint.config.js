@@ -12,6 +12,7 @@ export const layers = {
   "storage-conformance": ["storage"],
   "storage-sim": ["bytes", "storage"],
   wal: ["bytes", "storage"],
+  snapshot: ["bytes", "storage", "wal"],
   // Its directory format is foreign, so it opens directories itself.
   kinesis: ["storage", "storage-fs", "wal"],
 };
