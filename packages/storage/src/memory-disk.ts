@@ -1,5 +1,5 @@
 import { StorageError, type StorageErrorCode, type StorageErrorDetails } from "./errors.js";
-import type { StorageKey } from "./keys.js";
+import { MemoryNodes } from "./memory-nodes.js";
 
 /** Contents that outlive the backends opened on them, within this process. Made by {@link memoryDisk}. */
 export interface MemoryDisk {
@@ -36,11 +36,15 @@ export interface Node {
 }
 
 export class Disk implements MemoryDisk {
-  readonly nodes: Map<StorageKey, Node> = new Map<StorageKey, Node>();
+  readonly nodes: MemoryNodes;
   /** Who holds a lock, by the lock's name. */
   readonly locks: Map<string, object> = new Map<string, object>();
   /** How many times the process has died. */
   epoch = 0;
+
+  constructor(nodes: MemoryNodes = new MemoryNodes()) {
+    this.nodes = nodes;
+  }
 
   crash(): void {
     this.epoch += 1;

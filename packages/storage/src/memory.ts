@@ -245,16 +245,15 @@ class MemoryBackend implements StorageBackend {
     requirePrefix("list", prefix);
     if (after !== undefined) requireKey("list", after);
     requireSize("limit", limit, call);
-    const keys = [...this.#disk.nodes.keys()].filter((key) => key.startsWith(prefix) && (after === undefined || key > after)).sort();
-    let left = limit;
-    for (const key of keys) {
-      if (left === 0) return;
+    const { nodes } = this.#disk;
+    // The place is looked for at each step: names may come and go while somebody reads the list.
+    const start: string = prefix;
+    let key = after === undefined || after < start ? nodes.next(start, false) : nodes.next(after, true);
+    for (let left = limit; left > 0 && key?.startsWith(start) === true; left -= 1) {
       this.#step(call, options);
-      const node = this.#disk.nodes.get(key);
-      // Removed since the list began.
-      if (node === undefined) continue;
-      left -= 1;
-      yield entryOf(key, node.version);
+      const node = nodes.get(key);
+      if (node !== undefined) yield entryOf(key, node.version);
+      key = nodes.next(key, true);
     }
   }
 
