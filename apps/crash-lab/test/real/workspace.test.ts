@@ -56,12 +56,12 @@ describe("a workspace", () => {
 it("finds mounts below a directory, the innermost first, whatever their names", () => {
   const mountinfo = [
     "22 1 8:1 / / rw - ext4 /dev/vda rw",
-    "40 22 0:40 / /work/run-1-a/mnt rw - tmpfs x rw",
-    "41 40 0:41 / /work/run-1-a/mnt/with\\040space rw - tmpfs x rw",
-    "42 22 0:42 / /work/run-1-ab rw - tmpfs x rw",
+    "40 22 0:40 / /scratch/run-1-a/mnt rw - tmpfs x rw",
+    "41 40 0:41 / /scratch/run-1-a/mnt/with\\040space rw - tmpfs x rw",
+    "42 22 0:42 / /scratch/run-1-ab rw - tmpfs x rw",
     "",
   ].join("\n");
-  expect(mountsBelow("/work/run-1-a", mountinfo)).toEqual(["/work/run-1-a/mnt/with space", "/work/run-1-a/mnt"]);
+  expect(mountsBelow("/scratch/run-1-a", mountinfo)).toEqual(["/scratch/run-1-a/mnt/with space", "/scratch/run-1-a/mnt"]);
 });
 
 /** The number of a process that has ended. */
