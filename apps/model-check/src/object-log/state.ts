@@ -10,9 +10,9 @@ import { NOTHING } from "./content.js";
 /** Bounds of every state. What needs more stops there; configurations bound the rest more tightly. */
 export const MAX_POSITION = 8;
 /** Packs that can lie in `pack/` at a time. */
-export const MAX_PACKS = 3;
+const MAX_PACKS = 3;
 /** Requests that can be under way at a time. */
-export const MAX_REQUESTS = 4;
+const MAX_REQUESTS = 4;
 /** Writers: A, B and C. */
 export const MAX_WRITERS = 3;
 /** Mergers: 0 and 1. */
