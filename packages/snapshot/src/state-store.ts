@@ -9,6 +9,7 @@ import { loadState, replay, type LoadedState, type StateSource } from "./load-st
 import { checkStateOptions, type StateSettings } from "./options.js";
 import { PendingStates } from "./pending-states.js";
 import { checkedApply } from "./reducer.js";
+import { replayContent } from "./replay-content.js";
 import type { SnapshotContent } from "./snapshot-body.js";
 import { snapshotStore, type SnapshotEntry } from "./snapshot-store.js";
 import { Snapshotter } from "./snapshotter.js";
@@ -177,12 +178,19 @@ class DurableState<S, E> implements StateStore<S, E> {
     return {
       seq: () => this.#states.seq,
       logId: () => this.#log.logId,
-      capture: () => ({ seq: this.#states.seq, content: encoded(this.#source.codec, this.#states.state) }),
+      capture: () => ({ seq: this.#states.seq, content: this.#content() }),
       trim: (seq) => this.#trim(seq),
       failed: (error) => {
         this.#failed("snapshot", error);
       },
     };
+  }
+
+  #content(): SnapshotContent {
+    const { log, snapshots, version, codec } = this.#source;
+    const { replay: module } = this.#place.settings;
+    if (module === undefined) return encoded(codec, this.#states.state);
+    return replayContent({ log, snapshots, version, replay: module }, this.#states.seq);
   }
 
   async #trim(seq: number): Promise<void> {
