@@ -74,14 +74,15 @@ export async function fsBackend(options: FsBackendOptions): Promise<FsBackend> {
   const { root, port = nodeFsPort, random = systemRandom, fileMode = 0o600, directoryMode = 0o700 } = options;
   checkOpening(root, fileMode, directoryMode);
   const slots = commitSlotsOf(port);
-  const path = await openRoot(root, port, slots, directoryMode);
+  const unlocked = { port, random, permissions: fileMode, locked: false };
+  const path = await openRoot(root, slots, directoryMode, unlocked);
   let fileSystem: FsFileSystem;
   try {
     fileSystem = await port.fileSystem(path);
   } catch (error) {
     throw toStorageError(error, { operation: "open", key: root });
   }
-  const temporaries = { port, random, permissions: fileMode, locked: fileSystem.localLocks };
+  const temporaries = { ...unlocked, locked: fileSystem.localLocks };
   await probeLinks(path, fileSystem.type, temporaries);
   return new DirectoryBackend({
     port,
@@ -89,7 +90,7 @@ export async function fsBackend(options: FsBackendOptions): Promise<FsBackend> {
     clock: options.clock ?? systemClock,
     temporaries,
     fileMode,
-    directories: new DurableDirectories({ port, slots, root: path, permissions: directoryMode }),
+    directories: new DurableDirectories({ slots, temporaries, root: path, permissions: directoryMode }),
     allowNetworkFileSystem: options.allowNetworkFileSystem ?? false,
   });
 }

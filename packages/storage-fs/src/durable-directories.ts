@@ -2,11 +2,14 @@ import { dirname } from "node:path";
 import type { FsPort } from "@holdfast/storage/ports";
 import type { CommitSlots } from "./commit-slots.js";
 import { isDenied, quote, Refusal, systemCode } from "./errors.js";
+import { unlessForeign } from "./foreign-parent.js";
+import type { TemporaryOptions } from "./temporaries.js";
 
 /** What {@link DurableDirectories} needs. */
 export interface DurableDirectoriesOptions {
-  readonly port: FsPort;
   readonly slots: CommitSlots;
+  /** How files are made that are taken away again. */
+  readonly temporaries: TemporaryOptions;
   /** Absolute, without symbolic links. */
   readonly root: string;
   /** Permission bits of directories that are made. */
@@ -28,6 +31,7 @@ export interface DurableDirectoriesOptions {
 export class DurableDirectories {
   readonly #port: FsPort;
   readonly #slots: CommitSlots;
+  readonly #temporaries: TemporaryOptions;
   readonly #root: string;
   readonly #permissions: number;
   readonly #durable = new Set<string>();
@@ -43,8 +47,9 @@ export class DurableDirectories {
   readonly #queued = new Map<string, Promise<void>>();
 
   constructor(options: DurableDirectoriesOptions) {
-    this.#port = options.port;
+    this.#port = options.temporaries.port;
     this.#slots = options.slots;
+    this.#temporaries = options.temporaries;
     this.#root = options.root.endsWith("/") ? options.root : `${options.root}/`;
     this.#permissions = options.permissions;
   }
@@ -115,7 +120,7 @@ export class DurableDirectories {
     const pending = await this.#check(directory, false);
     if (pending === undefined) return false;
     try {
-      await this.#settle(pending);
+      await this.#settle(pending, () => this.#sync(ABOVE_ROOT));
     } catch (error) {
       const ours = pending.some((it) => this.#unsynced.has(it) || this.#unsynced.has(parentOf(it)));
       if (ours || !isDenied(error)) throw error;
@@ -125,7 +130,8 @@ export class DurableDirectories {
   }
 
   async #make(directory: string): Promise<void> {
-    await this.#settle((await this.#check(directory, true)) ?? []);
+    const pending = (await this.#check(directory, true)) ?? [];
+    await this.#settle(pending, () => unlessForeign(this.directoryPath(ABOVE_ROOT), this.#temporaries, () => this.#sync(ABOVE_ROOT)));
   }
 
   /** Answers the directories on the path that are not known durable, checked; `undefined` if one is not there. */
@@ -158,9 +164,9 @@ export class DurableDirectories {
   }
 
   /** Syncs each directory together with its parent. */
-  async #settle(pending: readonly string[]): Promise<void> {
+  async #settle(pending: readonly string[], syncAbove: () => Promise<void>): Promise<void> {
     const all = new Set(pending.flatMap((it) => [parentOf(it), it]));
-    for (const it of all) await this.#sync(it);
+    for (const it of all) await (it === ABOVE_ROOT ? syncAbove() : this.#sync(it));
     for (const it of pending) remember(this.#durable, it);
   }
 

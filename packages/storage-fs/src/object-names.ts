@@ -30,10 +30,20 @@ export async function giveName(path: string, key: StorageKey, parts: NameParts, 
     else await port.rename(path, directories.path(key));
   } catch (error) {
     if (systemCode(error) === "EEXIST") return refuseTaken(key, parts, failure);
-    if (isFull(error) || isDenied(error) || NOT_APPLIED.has(systemCode(error) ?? "")) throw error;
-    directories.doubt(directoryOf(key));
-    throw toStorageError(error, { ...failure, outcome: "unknown" });
+    throw perhapsNamed(error, key, directories, failure);
   }
+}
+
+/**
+ * What is thrown when giving a name has failed: the error itself where nothing was changed. Else the name may be there, which the
+ * error says, and it is not answered before it is durable.
+ *
+ * @param error - What `link`, `rename`, or `open` of a new file has thrown.
+ */
+export function perhapsNamed(error: unknown, key: StorageKey, directories: DurableDirectories, failure: Failure): unknown {
+  if (isFull(error) || isDenied(error) || NOT_APPLIED.has(systemCode(error) ?? "")) return error;
+  directories.doubt(directoryOf(key));
+  return toStorageError(error, { ...failure, outcome: "unknown" });
 }
 
 /**
@@ -61,7 +71,7 @@ export async function refuseTaken(key: StorageKey, { port, directories }: NamePa
   throw storageError("STORAGE_ALREADY_EXISTS", `${failure.operation}: ${quote(key)} exists`, failure);
 }
 
-/** Errors of `link` and `rename` that say, beside those of room and access, that nothing was changed. */
+/** Errors of `link`, `rename` and `open` that say, beside those of room and access, that nothing was changed. */
 const NOT_APPLIED: ReadonlySet<string> = new Set([
   "EISDIR",
   "ELOOP",

@@ -6,10 +6,9 @@ import type { CommitSlots } from "./commit-slots.js";
 import { directoryOf } from "./durable-directories.js";
 import { absentIsUndefined, quote, storageError, systemCode, type Failure } from "./errors.js";
 import { refuseForeignLocks } from "./lock.js";
-import { publishName, refuseTaken, type NameParts } from "./object-names.js";
+import { perhapsNamed, publishName, refuseTaken, type NameParts } from "./object-names.js";
 import { refuseOtherThanFile } from "./reading.js";
 import { Reservation } from "./reservation.js";
-import { discardTemporary } from "./temporaries.js";
 
 /** What {@link openForAppending} needs. */
 export interface AppendOpenParts extends NameParts {
@@ -67,18 +66,33 @@ async function createFile(key: StorageKey, dsync: boolean, parts: AppendOpenPart
     file = await directories.within(directory, () => port.open(path, { mode: "create", dsync, permissions: fileMode }));
   } catch (error) {
     if (systemCode(error) === "EEXIST") return refuseTaken(key, parts, failure);
-    throw error;
+    throw perhapsNamed(error, key, directories, failure);
   }
   try {
     await publishName(key, directories, failure);
   } catch (error) {
-    // Nothing is in it and nobody was told of it. If it cannot be removed, an empty object is left, which is what the
-    // outcome says.
-    await discardTemporary({ path, file }, port);
-    if (!hasCode(error, "STORAGE_FULL")) throw error;
+    const isGone = await takeBack(path, file, key, parts);
+    if (!isGone || !hasCode(error, "STORAGE_FULL")) throw error;
     throw storageError("STORAGE_FULL", error.message, { ...failure, cause: error, retryable: true });
   }
   return { file, size: 0, fileSystem };
+}
+
+/**
+ * Removes an empty file again that nobody was told of.
+ *
+ * @returns Whether it is gone for good. If not, an empty object may be left, which is what the error that led here says.
+ */
+async function takeBack(path: string, file: FsFile, key: StorageKey, { port, directories }: AppendOpenParts): Promise<boolean> {
+  try {
+    await port.unlink(path);
+    await file.close();
+    await directories.publish(directoryOf(key));
+    return true;
+  } catch {
+    await file.close().catch(() => undefined);
+    return false;
+  }
 }
 
 async function continueFile(key: StorageKey, dsync: boolean, parts: AppendOpenParts, failure: Failure): Promise<Opened> {

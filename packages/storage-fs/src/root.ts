@@ -2,18 +2,25 @@ import { basename, dirname, join, resolve } from "node:path";
 import type { FsPort } from "@holdfast/storage/ports";
 import type { CommitSlots } from "./commit-slots.js";
 import { isDenied, isFull, quote, storageError, systemCode, toStorageError } from "./errors.js";
+import { unlessForeign } from "./foreign-parent.js";
 import { collectLeftovers, discardTemporary, openTemporary, temporaryName, type TemporaryOptions } from "./temporaries.js";
 
 /**
  * Makes the root directory, and those above it, where missing, and answers its path without symbolic links.
  *
+ * Nothing is put into a directory before its own name is durable. So whatever openings have made, also such as were killed, only
+ * the deepest directory that is found can have a name that a power loss takes away: that one's parent is synced before anything
+ * is made in it. Where the root itself is found, {@link DurableDirectories} does that before the first answer.
+ *
  * @throws STORAGE_UNSAFE_PATH if something else has that name; STORAGE_ACCESS_DENIED, STORAGE_FULL, STORAGE_WRITE_FAILED.
  */
-export async function openRoot(root: string, port: FsPort, slots: CommitSlots, permissions: number): Promise<string> {
+export async function openRoot(root: string, slots: CommitSlots, permissions: number, temporaries: TemporaryOptions): Promise<string> {
+  const { port } = temporaries;
   const failure = { operation: "open", key: root, outcome: "not_applied" } as const;
   try {
     const { existing, missing } = await nearestExisting(resolve(root), port);
     let path = existing;
+    if (missing.length > 0) await unlessForeign(dirname(path), temporaries, (parent) => slots.run(() => port.syncDirectory(parent)));
     for (const name of missing) {
       const parent = path;
       path = join(parent, name);

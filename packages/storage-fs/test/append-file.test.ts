@@ -78,6 +78,32 @@ describe("opening", () => {
     await (await backend.appendable.open(KEY, { mode: "create" })).close();
   });
 
+  test("a file that may have been made is not said to be absent, and not answered before it is durable", async () => {
+    const root = await tempRoot();
+    const port = faultPort(root);
+    const backend = await fsBackend({ root, port });
+    await backend.create(storageKey("log/other.bin"), BYTES);
+    port.inject(/^open create log\/1.wal/, { code: "EIO", done: true });
+    expect((await rejection(backend.appendable.open(KEY, { mode: "create" }), "STORAGE_WRITE_FAILED")).outcome).toBe("unknown");
+    port.forget();
+    expect(await backend.read(KEY)).toEqual(new Uint8Array());
+    expect(port.calls.slice(-1)[0]).toMatch(/^close/);
+    expect(port.calls).toContain("syncDirectory log");
+    await rejection(backend.appendable.open(KEY, { mode: "create" }), "STORAGE_ALREADY_EXISTS");
+  });
+
+  test.each(["unlink log/1.wal", "syncDirectory log"])("where %s fails too, the file may be left", async (call) => {
+    const root = await tempRoot();
+    const port = faultPort(root);
+    const backend = await fsBackend({ root, port });
+    await backend.create(storageKey("log/other.bin"), BYTES);
+    port.inject(/^syncDirectory log/, { code: "EMFILE" });
+    port.inject(new RegExp(`^${call}`), { code: "EMFILE" });
+    const error = await rejection(backend.appendable.open(KEY, { mode: "create" }), "STORAGE_FULL");
+    expect([error.outcome, error.retryable]).toEqual(["unknown", false]);
+    expect(port.openFiles).toBe(0);
+  });
+
   test.each(["nfs", "unknown 0x1234"])("is refused on a file system whose locks are not local (%s) unless allowed", async (type) => {
     const root = await tempRoot();
     const port = faultPort(root, { fileSystem: () => Promise.resolve({ type, localLocks: false, copyOnWrite: false }) });

@@ -379,7 +379,52 @@ describe("opening", () => {
     const top = await tempRoot();
     const port = faultPort(top);
     await fsBackend({ root: join(top, "r/s"), port });
-    expect(durable(port).slice(0, 4)).toEqual(["mkdir r", "syncDirectory .", "mkdir r/s", "syncDirectory r"]);
+    expect(durable(port).slice(0, 5)).toEqual(["syncDirectory ..", "mkdir r", "syncDirectory .", "mkdir r/s", "syncDirectory r"]);
+  });
+
+  test("makes what it finds above the root durable first: an opening that was killed may have made it", async () => {
+    const top = await tempRoot();
+    await mkdir(join(top, "r/s"), { recursive: true });
+    const port = faultPort(top);
+    await fsBackend({ root: join(top, "r/s/t/u"), port });
+    expect(durable(port).slice(0, 5)).toEqual(["syncDirectory r", "mkdir r/s/t", "syncDirectory r/s", "mkdir r/s/t/u", "syncDirectory r/s/t"]);
+  });
+
+  test.each(["syncDirectory r", "syncDirectory r/s"])("is refused where %s fails, and tries again when it is opened anew", async (call) => {
+    const top = await tempRoot();
+    await mkdir(join(top, "r/s"), { recursive: true });
+    const port = faultPort(top);
+    port.inject(new RegExp(`^${call}$`), { code: "EIO" });
+    await rejection(fsBackend({ root: join(top, "r/s/t"), port }), "STORAGE_WRITE_FAILED");
+    const backend = await fsBackend({ root: join(top, "r/s/t"), port });
+    await backend.create(KEY, BYTES);
+    expect(durable(port).filter((it) => it === call)).toHaveLength(2);
+  });
+
+  test.each(["EACCES", "EPERM", "EROFS"])("a parent that may be neither read nor written to (%s) is its owner's to sync", async (code) => {
+    for (const missing of ["", "/t"]) {
+      const top = await tempRoot();
+      await mkdir(join(top, "r/s"), { recursive: true });
+      const port = faultPort(top);
+      port.inject(/^syncDirectory r$/, { code }, { times: Infinity });
+      port.inject(/^open create r\/TMP$/, { code }, { times: Infinity });
+      const backend = await fsBackend({ root: join(top, `r/s${missing}`), port });
+      await backend.create(KEY, BYTES);
+      expect(await backend.read(KEY)).toEqual(BYTES);
+    }
+  });
+
+  test("a parent that may be written to and not be read is refused: an opening may have made the root there", async () => {
+    for (const missing of ["", "/t"]) {
+      const top = await tempRoot();
+      await mkdir(join(top, "r/s"), { recursive: true });
+      const port = faultPort(top);
+      port.inject(/^syncDirectory r$/, { code: "EACCES" }, { times: Infinity });
+      const create = async (): Promise<unknown> => (await fsBackend({ root: join(top, `r/s${missing}`), port })).create(KEY, BYTES);
+      await rejection(create(), "STORAGE_ACCESS_DENIED");
+      expect(await readdir(join(top, "r"))).toEqual(["s"]);
+      expect(port.openFiles).toBe(0);
+    }
   });
 
   test.each(["EPERM", "ENOTSUP", "ENOSYS"])("without hard links (%s) is STORAGE_UNSUPPORTED_FILE_SYSTEM", async (code) => {
