@@ -6,6 +6,7 @@ import type { FailedSyncOptions } from "./failed-sync/run.js";
 import type { KillOptions } from "./kill/run.js";
 import type { PowerCutOptions } from "./power-cut/run.js";
 import type { SweepOptions } from "./sweep/run.js";
+import type { TakeoverRungOptions } from "./takeover/run.js";
 
 /** Adds the commands that work on this machine's real processes and disks. The code of each is loaded when it is called. */
 export function addRealCommands(program: Command): void {
@@ -50,6 +51,14 @@ export function addRealCommands(program: Command): void {
     .action(async (options: CompareOptions) => {
       const { runCompare } = await import("./compare/run.js");
       process.exitCode = await runCompare(options);
+    });
+  rung(program, "takeover", "lets processes take one log on a real S3 server from each other, some of them stopped or killed meanwhile")
+    .option("--cycles <number>", "how many takeovers at most", wholeNumber, 100)
+    .option("--seconds <seconds>", "for so long at most", wholeNumber)
+    .option("--server <name>", "which server is started (default: the first of those of `npm run test:s3` that can be had)")
+    .action(async (options: TakeoverRungOptions) => {
+      const { runTakeover } = await import("./takeover/run.js");
+      process.exitCode = await runTakeover(options);
     });
 }
 

@@ -5,8 +5,8 @@
 export type Claim =
   /** Everything is loaded; the child waits to be told to go on. */
   | { readonly is: "ready" }
-  /** A log is open. What lies below `nextSeq` will be there from now on, unless recovery found no room for it: then below `durableSeq`. */
-  | { readonly is: "opened"; readonly nextSeq: number; readonly durableSeq: number; readonly relaxed: boolean; readonly copied: number; readonly torn: number }
+  /** A log is open. What lies below `nextSeq` will be there from now on, unless recovery found no room for it: then below `durableSeq`. On object storage with the writer's term. */
+  | { readonly is: "opened"; readonly nextSeq: number; readonly durableSeq: number; readonly relaxed: boolean; readonly copied: number; readonly torn: number; readonly term?: number }
   /** A write is about to be asked for. */
   | { readonly is: "begin"; readonly token: number; readonly attempt: Attempt }
   /** It was answered. */
