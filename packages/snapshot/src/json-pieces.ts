@@ -112,7 +112,7 @@ function keysOf(value: object, walk: Walk): readonly string[] {
 function* stringPieces(value: string, pieceCharacters: number): Generator<string, void, undefined> {
   yield '"';
   for (let at = 0; at < value.length; ) {
-    let end = Math.min(at + pieceCharacters, value.length);
+    let end = Math.min(at + Math.max(2, pieceCharacters), value.length);
     // A pair of surrogates is one character, and escaped where it is not seen as one.
     if (end < value.length && end > at + 1 && isHighSurrogate(value.charCodeAt(end - 1))) end -= 1;
     yield JSON.stringify(value.slice(at, end)).slice(1, -1);

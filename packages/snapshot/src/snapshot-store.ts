@@ -130,7 +130,7 @@ export function snapshotStore(options: SnapshotStoreOptions): SnapshotStore {
 }
 
 /** Whether the error means that a snapshot can not be read, now and later: it is passed over. */
-export function isUnreadable(error: unknown): boolean {
+function isUnreadable(error: unknown): boolean {
   if (["SNAPSHOT_CORRUPT", "STORAGE_UNSAFE_PATH", "STORAGE_NOT_FOUND"].some((code) => hasCode(error, code))) return true;
   return isHoldfastError(error) && error.code === "STORAGE_READ_FAILED" && !error.retryable;
 }

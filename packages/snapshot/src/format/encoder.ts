@@ -1,8 +1,5 @@
 import { ByteWriter, crc32c } from "@holdfast/bytes";
-import { encodeHeader, type SnapshotHeader } from "./header.js";
-
-/** Bytes of content that a writer puts into a block. A reader takes up to {@link MAX_BLOCK_BYTES}. */
-export const BLOCK_BYTES: number = 256 * 1024;
+import { encodeHeader, HEADER_CRC_OFFSET, type SnapshotHeader } from "./header.js";
 
 /** The most that a block may hold. */
 export const MAX_BLOCK_BYTES: number = 1024 * 1024;
@@ -19,12 +16,12 @@ export class SnapshotEncoder {
   #block: Uint8Array = new Uint8Array(4 + BLOCK_BYTES + 4);
   #filled = 0;
   #bodyBytes = 0;
-  /** The crc of everything so far, without the crcs of blocks. */
+  /** The crc of everything so far that is no crc. */
   #crc: number;
 
   constructor(header: SnapshotHeader) {
     this.#header = encodeHeader(header);
-    this.#crc = crc32c(this.#header);
+    this.#crc = crc32c(this.#header.subarray(0, HEADER_CRC_OFFSET));
   }
 
   start(): Uint8Array {
@@ -64,3 +61,6 @@ export class SnapshotEncoder {
     return bytes;
   }
 }
+
+/** Bytes of content that this writer puts into a block. */
+const BLOCK_BYTES = 256 * 1024;

@@ -18,8 +18,8 @@ import { ByteReader, ByteWriter, crc32c } from "@holdfast/bytes";
  *   block   length (4, 1 to 1 MiB) ‖ so many bytes ‖ crc (4)
  *   end     0 (4) ‖ bytes in all blocks (8) ‖ crc (4), and nothing behind it
  *
- * The crc of a block and of the end is that of everything before it from byte 0 of the snapshot on, the crcs of the blocks before left
- * out: so a block is sound in one place of one snapshot only.
+ * The crc of a block and of the end is that of everything before it from byte 0 of the snapshot on, with all crcs left out, the header's
+ * as well (what is followed by its own crc has the same crc as anything else that is): so a block is sound in one place of one snapshot only.
  */
 
 /** What the header of a snapshot says. */
@@ -38,6 +38,9 @@ export interface SnapshotHeader {
 
 /** Bytes of a header. */
 export const HEADER_BYTES = 128;
+
+/** Where the checksum of a header lies. */
+export const HEADER_CRC_OFFSET = 124;
 
 /** Where the object id lies. */
 export const OBJECT_ID_OFFSET = 16;
@@ -61,7 +64,7 @@ export function encodeHeader(header: SnapshotHeader): Uint8Array {
   writer.bytes(header.logId === undefined ? new Uint8Array(16) : fromHex(header.logId));
   writer.u64(header.createdAtMs);
   writer.u32(header.version);
-  writer.zeros(CRC_OFFSET - writer.length);
+  writer.zeros(HEADER_CRC_OFFSET - writer.length);
   writer.u32(crc32c(writer.written));
   return writer.finish();
 }
@@ -71,8 +74,8 @@ export function decodeHeader(bytes: Uint8Array): SnapshotHeader | UnsoundHeader 
   if (bytes.length < HEADER_BYTES) return damaged("it ends inside its header");
   const reader = new ByteReader(bytes, 0, HEADER_BYTES);
   if (!isEqual(reader.bytes(8), MAGIC)) return damaged("it does not begin as a snapshot");
-  const crc = new ByteReader(bytes, CRC_OFFSET, HEADER_BYTES).u32();
-  if (crc !== crc32c(bytes.subarray(0, CRC_OFFSET))) return damaged("the checksum of its header is wrong");
+  const crc = new ByteReader(bytes, HEADER_CRC_OFFSET, HEADER_BYTES).u32();
+  if (crc !== crc32c(bytes.subarray(0, HEADER_CRC_OFFSET))) return damaged("the checksum of its header is wrong");
   const version = reader.u16();
   const flags = reader.u16();
   if (version !== FORMAT_VERSION || flags !== 0) {
@@ -88,7 +91,6 @@ export function isUnsound(header: SnapshotHeader | UnsoundHeader): header is Uns
 
 const MAGIC = Uint8Array.from("HFSNAPSH", (letter) => letter.charCodeAt(0));
 const FORMAT_VERSION = 1;
-const CRC_OFFSET = 124;
 
 function decodeFields(reader: ByteReader): SnapshotHeader | UnsoundHeader {
   const reserved = reader.u32();
@@ -98,7 +100,7 @@ function decodeFields(reader: ByteReader): SnapshotHeader | UnsoundHeader {
   const createdAtMs = Number(reader.u64());
   const version = reader.u32();
   const isSound =
-    reserved === 0 && [seq, number, createdAtMs].every(Number.isSafeInteger) && number >= 1 && reader.bytes(CRC_OFFSET - reader.offset).every((byte) => byte === 0);
+    reserved === 0 && [seq, number, createdAtMs].every(Number.isSafeInteger) && number >= 1 && reader.bytes(HEADER_CRC_OFFSET - reader.offset).every((byte) => byte === 0);
   if (!isSound) return damaged("its header contradicts itself");
   return { objectId, seq, number, logId: logId === NO_LOG ? undefined : logId, createdAtMs, version };
 }

@@ -1,6 +1,6 @@
 import { ByteReader, crc32c } from "@holdfast/bytes";
 import { END_BYTES, MAX_BLOCK_BYTES } from "./encoder.js";
-import { decodeHeader, HEADER_BYTES, isUnsound, type SnapshotHeader } from "./header.js";
+import { decodeHeader, HEADER_BYTES, HEADER_CRC_OFFSET, isUnsound, type SnapshotHeader } from "./header.js";
 
 /**
  * What comes next in a snapshot. `more`: not enough bytes yet. After `end` there is nothing; `damaged` and `unsupported` are final.
@@ -57,7 +57,7 @@ export class SnapshotScanner {
     if (this.#bytes.length < HEADER_BYTES) return MORE;
     const header = decodeHeader(this.#bytes);
     if (isUnsound(header)) return this.#fail(header.problem, header.reason);
-    this.#crc = crc32c(this.#take(HEADER_BYTES));
+    this.#crc = crc32c(this.#take(HEADER_BYTES).subarray(0, HEADER_CRC_OFFSET));
     this.#state = "blocks";
     return { kind: "header", header };
   }

@@ -48,7 +48,7 @@ export class Model {
   }
 }
 
-export const PREFIX = "numbers";
+const PREFIX = "numbers";
 const REFUSED = -1;
 
 /** @param world - Its clock and chance. */
