@@ -88,8 +88,8 @@ export const fsCanaries: readonly Canary[] = [
       fs("temporaries.js", '{ mode: "create", permissions: options.permissions }', '{ mode: "lock", permissions: options.permissions }'),
       fs("temporaries.js", "if (!options.locked ||", "if (options.locked ||"),
     ],
-    why: "Two writers write into one file.",
-    expects: ["I3", "I8", "I17"],
+    why: "Two writers write into one file, and one takes the name away from the other.",
+    expects: ["I3", "I8", "I11", "I17"],
   },
   {
     name: "a lock that everybody gets",
@@ -112,7 +112,6 @@ export const fsCanaries: readonly Canary[] = [
     ],
     why: "What was cut off is back behind what was appended since.",
     expects: ["I1", "I3", "I6"],
-    scene: "cut-and-grown",
   },
   {
     name: "what is found is not synced before something is put behind it",
@@ -121,7 +120,6 @@ export const fsCanaries: readonly Canary[] = [
     patches: [fs("open-for-appending.js", "await slots.run(() => file.datasync());", "")],
     why: "A synced write pins its own bytes: what was in front of them is lost with the power.",
     expects: ["I1", "I3", "I6"],
-    scene: "grown-behind-another",
   },
   {
     name: "a failed write does not poison",

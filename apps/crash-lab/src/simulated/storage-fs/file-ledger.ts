@@ -68,8 +68,9 @@ export class FileLedger {
     this.#pieces = this.#pieces.filter(({ at }) => at < size).map((piece) => ({ ...piece, bytes: piece.bytes.subarray(0, size - piece.at) }));
   }
 
-  cut(): void {
-    this.#isClean = true;
+  /** It was cut. @param wasClean - Before that: else nobody knows what lies between what was promised and the cut. */
+  cut(size: number, wasClean: boolean): void {
+    this.#isClean = wasClean || this.end >= size;
     this.synced();
   }
 

@@ -1,3 +1,4 @@
+import { drawWords } from "../disk-options.js";
 import { classOf } from "../fault-classes.js";
 import { pick, type Draw } from "../draws.js";
 import type { SimulatedStore } from "../simulated-store.js";
@@ -16,15 +17,14 @@ export const fsStore: SimulatedStore<FsLedger> = {
   name: "storage-fs",
   // Not what changes bytes behind everybody's back: a backend has no checksums, and promises nothing then.
   faultKinds: ["fail", "failAfter", "failPartly", "drop", "short", "unreadable", "shuffle", "evict", "readOnly"],
-  optionWords: ["nested", "certain"],
+  optionWords: ["nested"],
   stepLetters: ["o", "n", "p", "x", "g", "y", "t", "z", "i", "c", "l", "u", "h"],
-  // Neither is drawn, because the lab finds what they show within seconds; the lines stand among the regressions. `nested`: what an
-  // opening that was killed has made above the root is not synced by the next one. `certain`: a file that could not be made for
-  // sure is not there, also after EIO.
-  drawOptions: () => [],
+  drawOptions: (draw) => drawWords(draw, [["nested", 5]]),
   drawScript(draw, _options, size) {
     const words = ["o"];
-    while (words.length <= size + 1) words.push(drawWord(draw));
+    // What a file that grows can lose shows only when several calls follow each other on the same one.
+    const drawNext = draw(2) === 0 ? fileWords(pick(draw, [0, 1, 2, 2])) : drawWord;
+    while (words.length <= size + 1) words.push(drawNext(draw));
     return parseSteps(words.join(" "));
   },
   drawSettling: (draw) => (draw(8) === 0 ? (OTHERS[draw(OTHERS.length)] ?? USUAL) : USUAL),
@@ -51,6 +51,14 @@ function drawWord(draw: Draw): string {
     () => pick(draw, ["c", "i", "l", "u"]),
   ];
   return pick(draw, words)();
+}
+
+/** Mostly calls on one file: it grows, is cut, closed and opened again. */
+function fileWords(file: number): (draw: Draw) => string {
+  const grow = (draw: Draw): string => `g${file},${1 + drawSize(draw)}`;
+  const cut = (draw: Draw): string => `t${file},${draw(100)}`;
+  const close = (draw: Draw): string => (draw(3) === 0 ? "c" : `z${file}`);
+  return (draw) => pick(draw, [grow, grow, grow, grow, grow, cut, close, close])(draw);
 }
 
 function drawSize(draw: Draw): number {

@@ -63,11 +63,12 @@ export class GrowingFiles {
       if (open === undefined) return;
       const ledger = this.#life.ledger.file(file.key);
       const to = Math.min(size, open.handle.size);
+      const { isClean } = ledger;
       ledger.cutBegins(to);
       try {
         await open.handle.truncate(to);
         if (open.isPoisoned) throw new Violation("I9", `${file.key} is cut after a write that failed`);
-        ledger.cut();
+        ledger.cut(to, isClean);
       } catch (error) {
         this.#refused(error, "truncate", open, ledger, false);
       }
@@ -126,9 +127,8 @@ export class GrowingFiles {
       return handle;
     } catch (error) {
       if (hasCode(error, "STORAGE_ALREADY_EXISTS") && (before !== "no" || !this.#life.ledger.isHonest)) return undefined;
-      const { outcome, code } = expectedError(error, "open", { faults: this.#life.faults, calm: this.#calm });
-      const isCertain = code !== "STORAGE_WRITE_FAILED" || this.#life.options.has("certain");
-      if (outcome === "not_applied" && isCertain) ledger.exists = before;
+      const { outcome } = expectedError(error, "open", { faults: this.#life.faults, calm: this.#calm });
+      if (outcome === "not_applied") ledger.exists = before;
       return undefined;
     }
   }
