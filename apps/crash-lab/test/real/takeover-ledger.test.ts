@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { TakeoverLedger } from "../../src/real/takeover/takeover-ledger.js";
+import { OPENING } from "../../src/real/takeover/takeover-options.js";
 import type { Claim } from "../../src/real/work/claims.js";
 import type { ReadRecord } from "../../src/real/work/log-ledger.js";
 import { recordBytes } from "../../src/real/work/record-bytes.js";
@@ -114,6 +115,15 @@ describe("the ledger of takeovers", () => {
     altered[45] = (altered[45] ?? 0) ^ 1;
     await ledger.check(log({ seq: 1, value: altered }, record(3, 20), record(4, 99)));
     expect(kinds(ledger).sort()).toEqual(["altered", "gap", "invented", "lost", "part of a batch", "refused"].sort());
+  });
+
+  it("lets an opening be tried again, and finds whatever else fails", () => {
+    const { ledger } = ledgerOf();
+    ledger.take(1, { is: "failed", operation: OPENING, code: "WAL_FENCED", atMs: 1 });
+    expect(ledger.findings).toEqual([]);
+    expect(ledger.isFenced(1)).toBe(false);
+    ledger.take(1, { is: "failed", operation: "work", code: "WAL_FENCED", atMs: 2 });
+    expect(kinds(ledger)).toEqual(["failed"]);
   });
 
   it("finds a writer that opened and was of no use", () => {

@@ -275,6 +275,7 @@ class Stage {
     child.onLine((line) => {
       this.#ledger.take(number, parseClaim(line));
       if (line.startsWith('{"is":"acknowledged"')) this.#counts.add("acknowledgements");
+      if (line.startsWith('{"is":"failed"')) this.#counts.add("openings given up because another wrote faster, and tried again");
     });
     return writer;
   }

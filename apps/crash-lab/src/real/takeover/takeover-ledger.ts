@@ -1,6 +1,7 @@
 import type { TimedClaim } from "../work/claims.js";
 import type { Finding, ReadRecord } from "../work/log-ledger.js";
 import { describeBytes, recordBytes } from "../work/record-bytes.js";
+import { OPENING } from "./takeover-options.js";
 
 /**
  * What the writers of one log on object storage have claimed, several of them alive at once, and what must therefore be in it: all that
@@ -22,10 +23,7 @@ export class TakeoverLedger {
     if (claim.is === "begin") this.#begin(number, claim);
     if (claim.is === "acknowledged") this.#answer(claim.token, "acknowledged");
     if (claim.is === "refused") this.#refuse(writer, claim.token, claim.code, claim.outcome);
-    if (claim.is === "failed") {
-      if (claim.code === "WAL_FENCED") writer.isFenced = true;
-      else this.#find("failed", `writer ${number} failed to ${claim.operation}: ${claim.code}`);
-    }
+    if (claim.is === "failed" && claim.operation !== OPENING) this.#find("failed", `writer ${number} failed to ${claim.operation}: ${claim.code}`);
     if (claim.is === "wrong") this.#find("wrong", `writer ${number}, ${claim.operation}: ${claim.detail}`);
   }
 

@@ -18,6 +18,9 @@ export interface TakeoverOptions extends TakeoverPlace {
   readonly inFlight: number;
 }
 
+/** What a writer says that it failed to do when others wrote faster than it could claim the log. It tries again. */
+export const OPENING = "open";
+
 /** Names of the variables with the keys of the store. */
 export const KEY_VARIABLES = { id: "HOLDFAST_S3_ACCESS_KEY_ID", secret: "HOLDFAST_S3_SECRET_ACCESS_KEY" } as const;
 

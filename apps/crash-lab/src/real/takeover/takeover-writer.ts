@@ -2,18 +2,20 @@
  * A child that opens a log on object storage, which fences whoever wrote before, and appends until it is fenced itself, or killed. Fenced
  * is final: it tries once more, and must be refused again.
  */
+import { hasCode, type StorageBackend } from "@holdfast/storage";
 import { openLog, type Log } from "@holdfast/wal";
 
 import { seededRandom, type Random } from "../random.js";
 import { recordBytes } from "../work/record-bytes.js";
 import { createReporter, waitForGo } from "../work/reporter.js";
-import { openStore, ownTakeoverOptions } from "./takeover-options.js";
+import { OPENING, openStore, ownTakeoverOptions } from "./takeover-options.js";
 
 /** Few, so that commits are merged and removed between takeovers too. */
 const PACK_OBJECTS = 8;
 /** Long enough that each record has its whole mark. */
 const MIN_BYTES = 40;
 const MAX_BYTES = 600;
+const MAX_OPENING_MS = 20_000;
 
 const options = ownTakeoverOptions();
 const reporter = createReporter(options.firstToken);
@@ -24,13 +26,26 @@ reporter.say({ is: "done" });
 async function work(): Promise<void> {
   const { prefix, seed, inFlight } = options;
   await using storage = openStore(options, "trusted");
-  const log = await openLog({ storage, prefix, packObjects: PACK_OBJECTS });
+  const log = await open(storage, prefix);
   const { nextSeq, durableSeq, recovery } = log;
   reporter.say({ is: "opened", nextSeq, durableSeq, relaxed: false, copied: 0, torn: 0, term: recovery.takeover?.term ?? 0 });
   const random = seededRandom(seed);
   await Promise.all(Array.from({ length: inFlight }, (_, index) => appendUntilRefused(log, random.fork(`appender ${index}`))));
   await append(log, random.fork("once more"));
   await log.close();
+}
+
+/** Opens as a user does who is told that others wrote faster and that it may be tried again. */
+async function open(storage: StorageBackend, prefix: string): Promise<Log> {
+  const endMs = performance.now() + MAX_OPENING_MS;
+  for (;;) {
+    try {
+      return await openLog({ storage, prefix, packObjects: PACK_OBJECTS });
+    } catch (error) {
+      if (!hasCode(error, "WAL_FENCED") || !error.retryable || performance.now() > endMs) throw error;
+      reporter.say({ is: "failed", operation: OPENING, code: error.code });
+    }
+  }
 }
 
 async function appendUntilRefused(log: Log, random: Random): Promise<void> {
