@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import * as snapshot from "@holdfast/snapshot";
 import * as storage from "@holdfast/storage";
 import * as storageFs from "@holdfast/storage-fs";
 import * as wal from "@holdfast/wal";
@@ -11,7 +12,7 @@ import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "../simulated/store-history.js";
 
 /** A package whose built code can be changed. */
-export type PatchablePackage = "storage-fs" | "wal";
+export type PatchablePackage = "snapshot" | "storage-fs" | "wal";
 
 /** One literal replacement in one built file. */
 export interface Patch {
@@ -30,7 +31,7 @@ export class PatchError extends Error {
 }
 
 /** The code as it is. */
-export const realModules: ModulesUnderTest = { storage, storageFs, wal };
+export const realModules: ModulesUnderTest = { storage, storageFs, wal, snapshot };
 
 /**
  * The code with changes made to it: the built files of the patched packages are copied, changed as text and imported, each time
@@ -48,6 +49,7 @@ export async function patchedModules(patches: readonly Patch[]): Promise<Modules
       storage,
       storageFs: packages.has("storage-fs") ? await load("storage-fs", root, storageFs) : storageFs,
       wal: packages.has("wal") ? await load("wal", root, wal) : wal,
+      snapshot: packages.has("snapshot") ? await load("snapshot", root, snapshot) : snapshot,
     };
   } finally {
     // Everything was read when it was imported.

@@ -1,7 +1,8 @@
+import * as snapshot from "@holdfast/snapshot";
 import * as storage from "@holdfast/storage";
 import * as storageFs from "@holdfast/storage-fs";
 import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "./store-history.js";
 
 /** The packages as they are. */
-export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, wal };
+export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, wal, snapshot };

@@ -1,3 +1,4 @@
+import type * as snapshot from "@holdfast/snapshot";
 import type * as storage from "@holdfast/storage";
 import type * as storageFs from "@holdfast/storage-fs";
 import type * as wal from "@holdfast/wal";
@@ -8,6 +9,7 @@ export interface ModulesUnderTest {
   readonly storage: typeof storage;
   readonly storageFs: typeof storageFs;
   readonly wal: typeof wal;
+  readonly snapshot: typeof snapshot;
 }
 
 /** How much a simulated disk may forget and reorder, from the weakest to one whose processes only get killed. */

@@ -1,0 +1,224 @@
+import type { StateStore, StateStoreOptions } from "@holdfast/snapshot";
+import { hasCode } from "@holdfast/storage";
+import type { FsBackend } from "@holdfast/storage-fs";
+import type { SimProcess } from "@holdfast/storage-sim";
+import type { Life } from "../life.js";
+import type { Step } from "../trial.js";
+import { Violation } from "../violation.js";
+import { expectedError } from "./state-errors.js";
+import type { StateLedger } from "./state-ledger.js";
+
+interface Event {
+  readonly name: number;
+  readonly pad: string;
+}
+
+type Names = readonly number[];
+type Store = StateStore<Names, Event>;
+
+/** One life of a process that keeps a state. */
+export class StateLife {
+  readonly #life: Life<StateLedger>;
+  #process: SimProcess;
+  #storage: FsBackend | undefined;
+  #store: Store | undefined;
+  /** Nothing disturbed the store since it was opened. */
+  #calm = false;
+  #poisoned = false;
+  #lazy: Promise<void>[] = [];
+
+  constructor(life: Life<StateLedger>) {
+    this.#life = life;
+    this.#process = life.disk.process();
+  }
+
+  async run(): Promise<void> {
+    for (const step of this.#life.steps) {
+      const running = this.#step(step);
+      if (!step.lazy) {
+        await running;
+        continue;
+      }
+      // It is waited for in `#join`; until then nobody else listens.
+      running.catch(() => undefined);
+      this.#lazy.push(running);
+    }
+    await this.#join();
+  }
+
+  async #step({ op, numbers }: Step): Promise<void> {
+    if (op === "h") {
+      this.#life.heal();
+      return;
+    }
+    if (op === "o") {
+      await this.#join();
+      if (this.#store === undefined) await this.#open();
+      return;
+    }
+    const store = this.#store;
+    if (store === undefined) return;
+    if (op === "u") return this.#commit(store, numbers);
+    if (op === "r") return this.#refusedEvent(store);
+    if (op === "l") return this.#tooLarge(store);
+    if (op === "s") return this.#snapshot(store);
+    if (op === "w") {
+      await this.#life.clock.advance(numbers[0] ?? 0);
+      return;
+    }
+    await this.#join();
+    if (op === "x") this.#spoil(numbers[0] ?? 0);
+    else if (op === "c") {
+      await this.#close(store);
+      await this.#open();
+    } else throw new RangeError(`the state store has no step ${JSON.stringify(op)}`);
+  }
+
+  /** Waits for the steps that nobody waited for. */
+  async #join(): Promise<void> {
+    const lazy = this.#lazy;
+    this.#lazy = [];
+    await Promise.all(lazy);
+  }
+
+  async #open(): Promise<void> {
+    const { modules, ledger, clock, options, faults } = this.#life;
+    const calm = this.#life.isCalm();
+    try {
+      this.#storage = await modules.storageFs.fsBackend({ root: "/data", port: this.#process.port, clock, random: this.#life.random() });
+      this.#store = await modules.snapshot.openStateStore({ ...definition(options), storage: this.#storage, clock, random: this.#life.random() });
+    } catch (error) {
+      const { code } = expectedError(error, "opening", { faults, calm });
+      if (code === "STORAGE_LOCKED") throw new Violation("I12", "the lock of a process that is gone is still held", { cause: error });
+      this.#end();
+      return;
+    }
+    const { state, seq } = this.#store;
+    if (seq !== state.length) throw new Violation("I7", `the state has ${state.length} events, and its number is ${seq}`);
+    ledger.shown(state);
+    this.#calm = calm;
+    this.#poisoned = false;
+  }
+
+  /** Events of so many bytes, as one unit. They are made for the newest state, which the store shows to `update` alone. */
+  async #commit(store: Store, sizes: readonly number[]): Promise<void> {
+    const { ledger } = this.#life;
+    const names = ledger.newNames(sizes.length);
+    const events = names.map((name, index) => ({ name, pad: "x".repeat(sizes[index] ?? 0) }));
+    const [only] = events;
+    try {
+      let committing: Promise<number>;
+      if (events.length === 1 && only !== undefined) {
+        const updating = store.update((pending) => {
+          ledger.offer(names, pending.at(-1) ?? 0);
+          return only;
+        });
+        committing = updating.then((seq) => seq ?? 0);
+      } else {
+        // In the same turn, so that nothing comes in between.
+        const looking = store.update((pending) => {
+          ledger.offer(names, pending.at(-1) ?? 0);
+          return undefined;
+        });
+        committing = store.commitBatch(events).then(({ first }) => first);
+        committing.catch(() => undefined); // It is awaited below.
+        await looking;
+      }
+      if (names.some((name) => store.state.includes(name))) throw new Violation("I1", `the state shows event ${names.join(", ")}, which is not written yet`);
+      const first = await committing;
+      if (this.#poisoned) throw new Violation("I9", `event ${names.join(", ")} is acknowledged by a store that is poisoned`);
+      ledger.acknowledge(names, first, store.state);
+    } catch (error) {
+      this.#failed(error, "commit", names);
+    }
+    ledger.shown(store.state);
+  }
+
+  async #refusedEvent(store: Store): Promise<void> {
+    const { state } = store;
+    try {
+      await store.commit({ name: REFUSED, pad: "" });
+    } catch (error) {
+      if (hasCode(error, "STATE_EVENT_REJECTED")) return;
+      this.#failed(error, "a commit that is refused", []);
+      return;
+    }
+    throw new Violation("I3", `an event that the reducer refuses is acknowledged behind ${state.length} others`);
+  }
+
+  /** An event that no commit has room for, and one that was made for the state behind it: neither is there. */
+  async #tooLarge(store: Store): Promise<void> {
+    const large = store.commit({ name: this.#life.ledger.newNames(1)[0] ?? 0, pad: "x".repeat(2 * MAX_COMMIT_BYTES) });
+    const behind = store.update(() => ({ name: this.#life.ledger.newNames(1)[0] ?? 0, pad: "" }));
+    for (const result of await Promise.allSettled([large, behind])) {
+      if (result.status === "fulfilled") throw new Violation("I4", `an event is acknowledged as ${result.value ?? 0} that was made for a state which never was`);
+      const { reason } = result as { readonly reason: unknown };
+      if (!hasCode(reason, "WAL_TOO_LARGE") && !hasCode(reason, "STATE_CONFLICT")) this.#failed(reason, "commit", []);
+    }
+  }
+
+  async #snapshot(store: Store): Promise<void> {
+    const { seq } = store;
+    const last = store.health.lastSnapshot?.seq ?? 0;
+    try {
+      const made = await store.snapshot();
+      if ((made?.seq ?? 0) < seq) throw new Violation("I1", `a snapshot of ${made?.seq ?? 0} is made for ${seq}`);
+      // Only one that this process has made was surely followed by the tidying up.
+      if (made !== undefined && made.seq > last && this.#calm) this.#life.ledger.snapshotMade();
+    } catch (error) {
+      this.#failed(error, "snapshot", []);
+    }
+  }
+
+  /** A bit of the newest snapshot is harmed, so many bytes before its end, unless the one before it already is unreadable. */
+  #spoil(fromEnd: number): void {
+    const { disk, ledger } = this.#life;
+    const newest = [...disk.files()].filter(([path]) => path.endsWith(".snap")).sort(([one], [other]) => (one < other ? 1 : -1))[0];
+    if (newest === undefined || !ledger.maySpoil) return;
+    const [path, bytes] = newest;
+    const at = bytes.length - 1 - (fromEnd % bytes.length);
+    disk.poke(path, at, Uint8Array.of((bytes[at] ?? 0) ^ 1));
+    ledger.spoiled();
+  }
+
+  async #close(store: Store): Promise<void> {
+    try {
+      await store.close();
+      await this.#storage?.close();
+    } catch (error) {
+      this.#failed(error, "close", []);
+    }
+    this.#end();
+  }
+
+  /** The process ends, and whatever it did not close is closed. */
+  #end(): void {
+    this.#process.kill();
+    this.#process = this.#life.disk.process();
+    this.#storage = undefined;
+    this.#store = undefined;
+  }
+
+  #failed(error: unknown, what: string, names: Names): void {
+    const { ledger, faults } = this.#life;
+    const known = expectedError(error, what, { faults, calm: this.#calm });
+    if (known.outcome === "not_applied") ledger.withdraw(names);
+    if (known.code === "WAL_POISONED") this.#poisoned = true;
+  }
+}
+
+const REFUSED = 0;
+const MAX_COMMIT_BYTES = 8192;
+
+function definition(words: ReadonlySet<string>): Pick<StateStoreOptions<Names, Event>, "apply" | "initial" | "log" | "prefix" | "snapshot"> {
+  return {
+    prefix: "state",
+    initial: [],
+    apply(state, { name }) {
+      if (name === REFUSED) throw new RangeError("refused");
+      return [...state, name];
+    },
+    snapshot: { keep: 2, everyBytes: words.has("often") ? 1024 : Infinity },
+    log: { maxCommitBytes: MAX_COMMIT_BYTES, ...(words.has("small") ? { segmentBytes: 16 * 1024 } : {}) },
+  };
+}
