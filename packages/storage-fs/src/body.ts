@@ -32,26 +32,35 @@ export async function writeBody(
   return size;
 }
 
+const NOTHING = new Uint8Array(0);
 const GATHER_BYTES = 256 * 1024;
 const PART_BYTES = 1024 * 1024;
 const FLUSH_BYTES = 8 * 1024 * 1024;
 
 /** The pieces in parts of a size that is good to write. A part is valid until the next one is asked for. */
 async function* partsOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  let gathered: Uint8Array | undefined;
+  let gathered: Uint8Array = NOTHING;
   let length = 0;
   for await (const piece of pieces) {
     if (length + piece.byteLength <= GATHER_BYTES) {
-      gathered ??= new Uint8Array(GATHER_BYTES);
+      gathered = withRoom(gathered, length + piece.byteLength);
       gathered.set(piece, length);
       length += piece.byteLength;
       continue;
     }
-    if (gathered !== undefined && length > 0) yield gathered.subarray(0, length);
+    if (length > 0) yield gathered.subarray(0, length);
     length = 0;
     yield* slices(piece);
   }
-  if (gathered !== undefined && length > 0) yield gathered.subarray(0, length);
+  if (length > 0) yield gathered.subarray(0, length);
+}
+
+/** The bytes, in a larger array if they have no room for `length`. Most bodies are one small piece, which then has just its own room. */
+function withRoom(bytes: Uint8Array, length: number): Uint8Array {
+  if (length <= bytes.byteLength) return bytes;
+  const larger = new Uint8Array(Math.min(GATHER_BYTES, Math.max(length, 2 * bytes.byteLength)));
+  larger.set(bytes);
+  return larger;
 }
 
 function* slices(bytes: Uint8Array): Generator<Uint8Array, void, undefined> {

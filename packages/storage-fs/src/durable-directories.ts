@@ -62,7 +62,8 @@ export class DurableDirectories {
   /** The path of a directory, without a slash at its end: with one, a symbolic link would be followed. */
   directoryPath(directory: string): string {
     if (directory === ABOVE_ROOT) return dirname(this.#root);
-    return this.path(directory).replace(/(?<=.)\/$/, "");
+    const path = this.path(directory);
+    return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
   }
 
   /**

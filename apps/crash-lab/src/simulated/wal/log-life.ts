@@ -1,5 +1,5 @@
 import type { FsBackend } from "@holdfast/storage-fs";
-import type { SimDisk, SimProcess } from "@holdfast/storage-sim";
+import type { Adversary, SimDisk, SimProcess } from "@holdfast/storage-sim";
 import type { AppendOptions, Log, LogOptions } from "@holdfast/wal";
 import { hasCode, type HoldfastError } from "@holdfast/storage";
 import type { Life } from "../life.js";
@@ -88,8 +88,8 @@ export class LogLife {
   async #open(): Promise<void> {
     const { modules, ledger, clock, options, faults, disk } = this.#life;
     const calm = this.#life.isCalm();
-    // Only damage can tempt a log to throw something away: elsewhere it is not worth the copy.
-    const before = faults === "honest" ? undefined : { hits: hitsOn(disk), files: segmentsOf(disk.files()) };
+    // Only damage can tempt a log to throw something away. A crashed disk is a copy that costs little until it is looked at.
+    const before = faults === "honest" ? undefined : { hits: hitsOn(disk), disk: disk.crash({ kind: "process", adversary: asItIs }) };
     let log: Log;
     try {
       this.#storage = await modules.storageFs.fsBackend({ root: ROOT, port: this.#process.port, clock, random: this.#life.random() });
@@ -98,7 +98,7 @@ export class LogLife {
       const { code } = expectedError(error, "opening", { faults, calm });
       if (code === "STORAGE_LOCKED") throw new Violation("I12", "the lock of a process that is gone is still held", { cause: error });
       // A fault that hits just now is what changes them.
-      if (before?.hits === hitsOn(disk)) checkKept(before.files, segmentsOf(disk.files()), code);
+      if (before?.hits === hitsOn(disk)) checkKept(segmentsOf(before.disk.files()), segmentsOf(disk.files()), code);
       this.#end();
       return;
     }
@@ -261,6 +261,9 @@ function logOptions(words: ReadonlySet<string>): Partial<LogOptions> & { readonl
 function firstSeqOf(error: HoldfastError): number {
   return "firstSeq" in error && typeof error.firstSeq === "number" ? error.firstSeq : 0;
 }
+
+/** Calls in flight are done. */
+const asItIs: Adversary = { choose: (_label, count) => Math.min(1, count - 1) };
 
 function hitsOn({ stats }: SimDisk): number {
   return [...stats.faults.values()].reduce((sum, count) => sum + count, 0);
