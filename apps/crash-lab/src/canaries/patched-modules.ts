@@ -7,12 +7,13 @@ import { pathToFileURL } from "node:url";
 import * as snapshot from "@holdfast/snapshot";
 import * as storage from "@holdfast/storage";
 import * as storageFs from "@holdfast/storage-fs";
+import * as storageS3 from "@holdfast/storage-s3";
 import * as wal from "@holdfast/wal";
 
 import type { ModulesUnderTest } from "../simulated/store-history.js";
 
 /** A package whose built code can be changed. */
-export type PatchablePackage = "snapshot" | "storage-fs" | "wal";
+export type PatchablePackage = "snapshot" | "storage-fs" | "storage-s3" | "wal";
 
 /** One literal replacement in one built file. */
 export interface Patch {
@@ -31,7 +32,7 @@ export class PatchError extends Error {
 }
 
 /** The code as it is. */
-export const realModules: ModulesUnderTest = { storage, storageFs, wal, snapshot };
+export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot };
 
 /**
  * The code with changes made to it: the built files of the patched packages are copied, changed as text and imported, each time
@@ -48,6 +49,7 @@ export async function patchedModules(patches: readonly Patch[]): Promise<Modules
     return {
       storage,
       storageFs: packages.has("storage-fs") ? await load("storage-fs", root, storageFs) : storageFs,
+      storageS3: packages.has("storage-s3") ? await load("storage-s3", root, storageS3) : storageS3,
       wal: packages.has("wal") ? await load("wal", root, wal) : wal,
       snapshot: packages.has("snapshot") ? await load("snapshot", root, snapshot) : snapshot,
     };

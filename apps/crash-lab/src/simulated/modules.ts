@@ -1,8 +1,9 @@
 import * as snapshot from "@holdfast/snapshot";
 import * as storage from "@holdfast/storage";
 import * as storageFs from "@holdfast/storage-fs";
+import * as storageS3 from "@holdfast/storage-s3";
 import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "./store-history.js";
 
 /** The packages as they are. */
-export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, wal, snapshot };
+export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot };

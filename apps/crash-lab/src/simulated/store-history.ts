@@ -1,6 +1,7 @@
 import type * as snapshot from "@holdfast/snapshot";
 import type * as storage from "@holdfast/storage";
 import type * as storageFs from "@holdfast/storage-fs";
+import type * as storageS3 from "@holdfast/storage-s3";
 import type * as wal from "@holdfast/wal";
 import type { Invariant } from "./violation.js";
 
@@ -8,6 +9,7 @@ import type { Invariant } from "./violation.js";
 export interface ModulesUnderTest {
   readonly storage: typeof storage;
   readonly storageFs: typeof storageFs;
+  readonly storageS3: typeof storageS3;
   readonly wal: typeof wal;
   readonly snapshot: typeof snapshot;
 }

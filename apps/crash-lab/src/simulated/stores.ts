@@ -3,6 +3,7 @@ import { trialHistory } from "./trial-history.js";
 import { fsStore } from "./storage-fs/fs-store.js";
 import { stateHistory } from "./snapshot/state-history.js";
 import { walStore } from "./wal/wal-store.js";
+import { walObjectsHistory } from "./wal-objects/wal-objects-history.js";
 
 /** The log: `@holdfast/wal` on `@holdfast/storage-fs`. */
 export const walHistory: StoreHistory = trialHistory(walStore);
@@ -11,4 +12,4 @@ export const walHistory: StoreHistory = trialHistory(walStore);
 export const fsHistory: StoreHistory = trialHistory(fsStore);
 
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, stateHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory];
