@@ -30,6 +30,15 @@ describe("few pieces", () => {
     for (const state of ["empty", "BB", "B.", "B?", ".B", "?B", "..", "RB", "B:1", "BB:1023"]) expect(states).toContain(state);
   });
 
+  test("with a cut that is not done and has zeroed the rest of its block", async () => {
+    const disk = newDisk();
+    const file = await durableFile(disk, "/a", bytes("A".repeat(10)));
+    await file.truncate(1024);
+    expect(all(disk, a)).toEqual(["AA", "AA......AA", "AAAAAAAAAA"]);
+    await file.truncate(0);
+    expect([...crashStates(disk)].map(({ name }) => name)).toEqual(["subset 00", "subset 01", "subset 10", "subset 11", "cut 1 zeroed"]);
+  });
+
   test("with as many names as are asked for", async () => {
     const disk = newDisk();
     for (let index = 0; index < 4; index += 1) await (await disk.port().open(`/${index}`, { mode: "create" })).close();

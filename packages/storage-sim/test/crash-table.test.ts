@@ -126,8 +126,33 @@ const ROWS: readonly Row[] = [
   {
     fault: "a truncate comes back",
     run: async (disk) => after(disk, (await durableFile(disk, "/a", bytes("ABC"))).truncate(512)),
-    posix: "A ABC",
+    posix: "A A.. ABC",
     kill: "A",
+  },
+  {
+    fault: "the rest of the block of 4096 bytes in which a cut ends is zeros, and the cut comes back",
+    run: async (disk) => after(disk, (await durableFile(disk, "/a", bytes("A".repeat(17)))).truncate(9 * 512)),
+    posix: "AAAAAAAAA AAAAAAAAA.......A AAAAAAAAAAAAAAAAA",
+    kill: "AAAAAAAAA",
+  },
+  {
+    fault: "a cut at the border of a block zeroes nothing",
+    run: async (disk) => after(disk, (await durableFile(disk, "/a", bytes("A".repeat(9)))).truncate(8 * 512)),
+    posix: "AAAAAAAA AAAAAAAAA",
+    kill: "AAAAAAAA",
+  },
+  {
+    fault: "a synced write behind a cut that is not durable stays, and the rest of the block is old or zeros",
+    run: async (disk) => {
+      const plain = await durableFile(disk, "/a", bytes("ABC"));
+      const synced = await disk.port().open("/a", { mode: "write", dsync: true });
+      await plain.truncate(512);
+      await synced.write(bytes("X"), 512);
+      return left(disk);
+    },
+    posix: "AX AX. AXC",
+    ordered: "AX AX. AXC",
+    kill: "AX",
   },
   {
     fault: "a truncate comes after an append, with the old tail behind that",

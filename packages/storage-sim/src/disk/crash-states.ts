@@ -2,6 +2,7 @@ import { mildAdversary, type Adversary } from "../adversary.js";
 import { Search } from "../exhaust.js";
 import { seededAdversary } from "../seeded-adversary.js";
 import type { SimDisk } from "./disk.js";
+import { BLOCK_BYTES } from "./image.js";
 import type { PendingEffect, Survival } from "./pending.js";
 
 /** Options of {@link crashStates}. */
@@ -26,7 +27,7 @@ export interface CrashState {
 /**
  * The states in which power loss at this moment may leave a disk. With few pieces not durable: all of them. With more: nothing,
  * everything, each prefix, everything but one, one alone, the last write torn at each of its sectors, and samples. With both: a file too short for its
- * last write, at up to 16 sizes.
+ * last write, at up to 16 sizes; and each cut not done, in a block that is zeroed from there on.
  *
  * With the profiles `ordered` and `kill`: every state if there are at most 1,024, else the first 1,024 and samples.
  *
@@ -41,7 +42,7 @@ export function* crashStates(disk: SimDisk, options: CrashStatesOptions = {}): G
   const effects = disk.pending;
   const pieces = effects.flatMap(piecesOf);
   const survivals = pieces.length <= exhaustUpTo ? subsets(effects, pieces) : selected(effects);
-  for (const { name, survives } of [...survivals, ...cut(effects)]) yield { name, disk: disk.crash({ kind: "power", adversary, survives }) };
+  for (const { name, survives } of [...survivals, ...cut(effects), ...zeroed(effects)]) yield { name, disk: disk.crash({ kind: "power", adversary, survives }) };
   if (pieces.length > exhaustUpTo) yield* sampled(disk, options, adversary);
 }
 
@@ -128,6 +129,14 @@ function* cut(effects: readonly PendingEffect[]): Generator<Named, void, undefin
   for (const growthBytes of sizes) {
     const part = { sector: () => true, growthBytes };
     yield { name: `last write ${growthBytes} bytes longer`, survives: ({ id }) => (id === last.id ? part : true) };
+  }
+}
+
+/** Each cut not done, in a block that is zeroed from there on, with everything else there. */
+function* zeroed(effects: readonly PendingEffect[]): Generator<Named, void, undefined> {
+  for (const [index, effect] of effects.entries()) {
+    if (effect.kind !== "truncate" || effect.sizeBytes % BLOCK_BYTES === 0) continue;
+    yield { name: `cut ${index + 1} zeroed`, survives: ({ id }) => (id === effect.id ? "zeroed" : true) };
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Adversary } from "../adversary.js";
 import { FileSystem, ROOT } from "./file-system.js";
 import type { Fates } from "./fates.js";
-import { applied, changed, newDirectory, newFile, sectorsOf, type EntryEffect, type FileEffect, type FileInode, type Inode, type WriteEffect } from "./inode.js";
-import { CHUNK_BYTES, cutAt, resized, withSectors, written, type Image } from "./image.js";
+import { applied, changed, newDirectory, newFile, sectorsOf, type EntryEffect, type FileEffect, type FileInode, type Inode, type TruncateEffect, type WriteEffect } from "./inode.js";
+import { BLOCK_BYTES, blockZeroed, CHUNK_BYTES, cutAt, resized, withSectors, written, type Image } from "./image.js";
 
 /** What is on the disk after the power was lost. The file system that lost it is not touched. */
 export function afterPowerLoss(from: FileSystem, fates: Fates): FileSystem {
@@ -87,7 +87,7 @@ function survivingImage(inode: FileInode, fates: Fates, { geometry, dead }: File
     if (effect.state === "pinned") remains.all(effect);
     else if (effect.state === "lost") continue;
     else if (effect.kind === "write") remains.some(effect, fates);
-    else if (fates.truncate(effect)) remains.all(effect);
+    else remains.cut(effect, fates);
   }
   return remains.filled(fates, dead);
 }
@@ -115,6 +115,18 @@ class Remains {
     // Data may lie behind the end, of a write whose size did not survive: a cut takes it away as well.
     this.#image = cut ? cutAt(this.#image, effect.size) : resized(this.#image, Math.max(this.#image.size, effect.size));
     for (const sector of this.#exposed.keys()) if (cut && sector * this.#sectorBytes >= effect.size) this.#exposed.delete(sector);
+  }
+
+  cut(effect: TruncateEffect, fates: Fates): void {
+    const fate = fates.truncate(effect);
+    if (fate === "done") this.all(effect);
+    if (fate !== "zeroed") return;
+    const end = Math.ceil(effect.size / BLOCK_BYTES) * BLOCK_BYTES;
+    for (const sector of this.#exposed.keys()) {
+      const start = sector * this.#sectorBytes;
+      if (start >= effect.size && start < end) this.#exposed.delete(sector);
+    }
+    this.#image = blockZeroed(this.#image, effect.size);
   }
 
   some(effect: WriteEffect, fates: Fates): void {

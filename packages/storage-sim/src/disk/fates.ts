@@ -1,4 +1,5 @@
 import type { Adversary } from "../adversary.js";
+import { BLOCK_BYTES } from "./image.js";
 import type { EntryEffect, Sectors, TruncateEffect, WriteEffect } from "./inode.js";
 
 /** What is left of a write. */
@@ -8,6 +9,9 @@ export interface WriteFate {
   /** Up to where the file reaches because of it, in bytes; 0: it did not make the file grow. */
   readonly size: number;
 }
+
+/** What is left of a cut, or of a growth by truncate. `zeroed`: the old size, and zeros from the new end to the end of its block. */
+export type TruncateFate = "none" | "done" | "zeroed";
 
 /** What a place shows that belongs to a file and was never written: the number is that of a removed file whose bytes it shows. */
 export type Fill = "zeros" | "garbage" | number;
@@ -21,7 +25,7 @@ export interface Fates {
   entry(effect: EntryEffect): boolean;
   /** A file begins. */
   file(): void;
-  truncate(effect: TruncateEffect): boolean;
+  truncate(effect: TruncateEffect): TruncateFate;
   /** @param sectors - Those that it touches. */
   write(effect: WriteEffect, sectors: Sectors): WriteFate;
   /** @param dead - How many removed files are remembered. */
@@ -42,7 +46,7 @@ export function posixFates(adversary: Adversary): Fates {
   return {
     entry: () => survives("directory entry survives"),
     file: () => undefined,
-    truncate: () => survives("truncate survives"),
+    truncate: (effect) => truncateFate(adversary, effect),
     write(effect, sectors) {
       const keep = posixSectors(adversary, sectors.count);
       return { keep, size: growth(effect) === 0 ? 0 : posixSize(adversary, effect) };
@@ -62,10 +66,6 @@ export function posixFates(adversary: Adversary): Fates {
 export function orderedFates(adversary: Adversary): Fates {
   let entriesEnd = false;
   let sizesEnd = false;
-  const orEnd = (chosen: boolean): boolean => {
-    if (!chosen) sizesEnd = true;
-    return chosen;
-  };
   return {
     entry() {
       if (!entriesEnd && adversary.choose("directory entry survives", 2) === 0) entriesEnd = true;
@@ -74,7 +74,12 @@ export function orderedFates(adversary: Adversary): Fates {
     file() {
       sizesEnd = false;
     },
-    truncate: () => !sizesEnd && orEnd(adversary.choose("truncate survives", 2) === 1),
+    truncate(effect) {
+      if (sizesEnd) return "none";
+      const fate = truncateFate(adversary, effect);
+      if (fate !== "done") sizesEnd = true;
+      return fate;
+    },
     write(effect, sectors) {
       if (growth(effect) === 0) return { keep: posixSectors(adversary, sectors.count), size: 0 };
       if (sizesEnd) return NOTHING;
@@ -87,6 +92,13 @@ export function orderedFates(adversary: Adversary): Fates {
     },
     fill: () => "zeros",
   };
+}
+
+/** A file system that cuts a file within a block writes the block with zeros behind the new end, before the cut is durable, as ext4 does. */
+function truncateFate(adversary: Adversary, { size, before }: TruncateEffect): TruncateFate {
+  const zeroes = size < before.size && size % BLOCK_BYTES !== 0;
+  const chosen = adversary.choose("truncate survives", zeroes ? 3 : 2);
+  return chosen === 0 ? "none" : chosen === 1 ? "done" : "zeroed";
 }
 
 /** What is left of a write of which the first sectors are on the disk, and the size with them. */

@@ -11,6 +11,8 @@ export interface Image {
 }
 
 export const CHUNK_BYTES = 4096;
+/** What file systems take space in. A chunk is a block. */
+export const BLOCK_BYTES: number = CHUNK_BYTES;
 export const EMPTY: Image = { size: 0, chunks: [] };
 
 /** The image with `bytes` written at `offset`; what lies between the old end and there was never written. */
@@ -26,6 +28,16 @@ export function written(image: Image, bytes: Uint8Array, offset: number): Image 
     chunks[index] = withPart(chunks[index], part, from - start);
   }
   return { size: Math.max(image.size, end), chunks };
+}
+
+/** The image with zeros from `from` to the end of that block. */
+export function blockZeroed(image: Image, from: number): Image {
+  const index = Math.floor(from / BLOCK_BYTES);
+  const chunk = image.chunks[index];
+  if (chunk === undefined || chunk === ZEROS) return image;
+  const zeroed = newChunk();
+  zeroed.set(chunk.subarray(0, from % BLOCK_BYTES));
+  return { size: image.size, chunks: image.chunks.with(index, zeroed) };
 }
 
 /** The image cut or grown to `size`. */

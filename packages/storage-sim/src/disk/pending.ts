@@ -23,8 +23,11 @@ export type PendingEffect =
       readonly growthBytes: number;
     };
 
-/** What is left of an effect. `true`: all; `false`: nothing. Names and truncates are left whole or not at all. */
-export type Survival = boolean | PartOfWrite;
+/**
+ * What is left of an effect. `true`: all; `false`: nothing. Names are left whole or not at all. `zeroed`, of a truncate that cuts: the
+ * old size, and zeros from the new end to the end of its block of 4096 bytes.
+ */
+export type Survival = boolean | "zeroed" | PartOfWrite;
 
 /** What is left of a write. */
 export interface PartOfWrite {
@@ -54,15 +57,18 @@ export function decidedFates(survives: (id: number) => Survival): Fates {
   return {
     entry: ({ id }) => survives(id) !== false,
     file: () => undefined,
-    truncate: ({ id }) => survives(id) !== false,
+    truncate({ id }) {
+      const survival = survives(id);
+      return survival === "zeroed" ? "zeroed" : survival === false ? "none" : "done";
+    },
     write(effect) {
       const survival = survives(effect.id);
-      if (typeof survival === "boolean") return survival ? { keep: "all", size: effect.end } : { keep: "none", size: 0 };
+      if (typeof survival !== "object") return survival === true ? { keep: "all", size: effect.end } : { keep: "none", size: 0 };
       return { keep: survival.sector, size: survival.growthBytes === 0 ? 0 : Math.min(effect.end, effect.before.size + survival.growthBytes) };
     },
     fill({ id }, dead) {
       const survival = survives(id);
-      const fill = typeof survival === "boolean" ? "zeros" : (survival.unwritten ?? "zeros");
+      const fill = typeof survival !== "object" ? "zeros" : (survival.unwritten ?? "zeros");
       if (fill !== "removed") return fill;
       return dead > 0 ? dead - 1 : "zeros";
     },
