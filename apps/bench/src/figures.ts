@@ -6,6 +6,7 @@ export function formatFigure({ value, unit }: Figure): string {
     if (value >= 1e6) return `${digits(value / 1e6)} M/s`;
     return value >= 1e3 ? `${digits(value / 1e3)} k/s` : `${digits(value)} /s`;
   }
+  if (unit === "requests") return Math.round(value).toLocaleString("en");
   if (unit === "µs" && value >= 10_000) return `${digits(value / 1000)} ms`;
   return `${digits(value)} ${unit}`;
 }

@@ -14,6 +14,7 @@ import { RefusedError } from "./refused.js";
 import { closingLine, environmentLines, failures, tableText, targetsLine, type BenchReport } from "./report.js";
 import type { BenchContext, RowFamily, RowResult } from "./row.js";
 import { rowFamilies } from "./rows/all.js";
+import { S3_SUITE, runS3Suite } from "./s3/suite.js";
 import { openScratch, otherRuns, type Scratch } from "./scratch.js";
 
 /** The main job: prove that what was acknowledged survives a kill, then measure. */
@@ -103,7 +104,7 @@ async function publish(report: BenchReport, options: Options): Promise<void> {
 }
 
 try {
-  process.exitCode = await main();
+  process.exitCode = process.argv[2] === S3_SUITE ? await runS3Suite(process.argv.slice(3)) : await main();
 } catch (error) {
   if (!(error instanceof RefusedError)) throw error;
   console.error(error.message);

@@ -40,6 +40,7 @@ export function parseOptions(argv: readonly string[], partNames: readonly string
     .option("--dir <directory>", "where the scratch directory is made; must be on a disk", fromRepository(".scratch/bench"))
     .option("--runs <rounds>", "rounds of each comparison (default: 5 in quick, 9 in full)", integerBetween(1, 99))
     .option("--seed <number>", "seed of the kill moments and of the record bytes", integerBetween(0, 2 ** 32 - 1), 1)
+    .addHelpText("after", "\nbench s3 --help: the log on object storage, and many logs in one process")
     .parse([...argv]);
   const given: Given = command.opts<Given>();
   return {
