@@ -38,6 +38,8 @@ export interface RecoveredFiles {
   readonly source: { readonly number: number; readonly key: StorageKey; readonly header: SegmentHeader } | undefined;
   readonly nextSeq: number;
   readonly floor: Floor;
+  /** The part of the floor that is known to be durable. */
+  readonly provenFloorSeq: number;
   readonly newNumber: number;
   /** Files that carry nothing, ascending: left by openings since the head was made. */
   readonly voids: readonly number[];
@@ -74,6 +76,7 @@ export async function recoverFiles(
       source: undefined,
       nextSeq: startSeq,
       floor,
+      provenFloorSeq: floor.seq, // There is nothing below it.
       newNumber: plan.newNumber,
       voids: plan.voids,
       logId: plan.logId,
@@ -97,6 +100,7 @@ export async function recoverFiles(
     source: { ...plan.source, key: segmentKey(prefix, plan.source.number) },
     nextSeq: plan.nextSeq,
     floor: plan.floor,
+    provenFloorSeq: plan.provenFloorSeq,
     newNumber: plan.newNumber,
     voids,
     logId: plan.logId,

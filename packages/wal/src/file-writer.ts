@@ -58,6 +58,8 @@ class FileWriter implements LogWriter {
   #next: Promise<ActiveSegment> | undefined;
   readonly #files: SegmentFiles;
   #floor: Floor;
+  /** The part of the floor that is known to be durable: proven when the log was opened, or written by this handle. */
+  #durableFloorSeq: number;
   #committedAtMs: number;
   /** Whether a commit stands behind the copies of this handle's first segment. */
   #hasCommitted = false;
@@ -74,6 +76,7 @@ class FileWriter implements LogWriter {
     this.#chain = found.chain;
     this.#files = new SegmentFiles(options, found.numbers, found.newNumber, found.logId);
     this.#floor = found.floor;
+    this.#durableFloorSeq = found.provenFloorSeq;
     this.#committedAtMs = found.committedAtMs;
     this.#history = {
       storage: options.storage,
@@ -147,15 +150,17 @@ class FileWriter implements LogWriter {
       await this.#trimWhenFull(Math.max(seq, this.#floor.seq));
       return;
     }
-    if (seq <= this.#floor.seq) return;
+    // A floor that was only read may be what an interrupted trim left in the cache: it is written again.
+    if (seq <= this.#durableFloorSeq) return;
     const current = this.#current;
-    const floor = await this.#floorAt(seq);
+    const floor = await this.#floorAt(Math.max(seq, this.#floor.seq));
     if (current === undefined) {
       // No frame of this handle yet: the begin of its first segment states the floor.
       this.#use(await this.#begin(this.#inheritingBegin(followHead(this.#found), floor)));
     } else {
       const target = current.hasRoomFor(TRIM_BODY_BYTES, this.#options.settings.segmentBytes) ? current : await this.#rotate();
       await target.trim(floor, this.#now());
+      this.#durableFloorSeq = floor.seq;
       this.writtenBytes += FRAME_HEADER_BYTES + TRIM_BODY_BYTES;
       this.#settled = true;
     }
@@ -300,6 +305,7 @@ class FileWriter implements LogWriter {
       // No frame was written behind it, so it is as if this opening had been cut short: the next attempt takes the next number.
       throw notApplied(error);
     }
+    this.#durableFloorSeq = begin.floor.seq;
     this.writtenBytes += SEGMENT_HEADER_BYTES + BLOCK_BYTES;
     return segment;
   }

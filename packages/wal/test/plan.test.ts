@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import type { PlanAnswer, PlanRequest, RecoveredPlan, RecoveryPlan } from "../src/format/plan.js";
-import type { SegmentIdentity, SegmentScan, Tail, WalkedFrame, WalkedScan } from "../src/format/scan.js";
-import { FrameKind, type Begin, type SegmentHeader } from "../src/format/segment.js";
+import { frameEnd, type SegmentIdentity, type SegmentScan, type Tail, type WalkedFrame, type WalkedScan } from "../src/format/scan.js";
+import { FrameKind, type Begin, type Floor, type SegmentHeader } from "../src/format/segment.js";
 import { planWith } from "./support/log-files.js";
 import { fill } from "./support/segment-builder.js";
 
@@ -271,9 +271,9 @@ describe("the chain", () => {
   });
 
   test("ends at the floor, and what is below is not looked at", () => {
-    const trimmed = { ...head, trimFloor: { seq: 7, number: 4 } };
+    const shorter = trimmed(head, { seq: 7, number: 4 });
     for (const below of [[], [first], [damaged(2, 0)], [damaged(1, 0), damaged(2, 0), damaged(3, 0)]]) {
-      const plan = recovered(planOf(...below, second, trimmed));
+      const plan = recovered(planOf(...below, second, shorter));
       expect(chainOf(plan)).toEqual([4, 7]);
       expect(plan).toMatchObject({ floor: { seq: 7, number: 4 }, belowFloor: below.map((it) => it.number), voids: [] });
     }
@@ -318,19 +318,36 @@ describe("the floor", () => {
 
   test.each<[string, readonly SegmentScan[], { seq: number; number: number }]>([
     ["the begin of the head", [first, head(begin(3, 2))], { seq: 3, number: 2 }],
-    ["a trim in the head", [first, { ...head(begin(3, 2)), trimFloor: { seq: 8, number: 4 } }], { seq: 8, number: 4 }],
-    ["a trim in the head, which is not the source", [first, { ...head(begin(3, 2)), trimFloor: { seq: 8, number: 4 } }, candidate(begin(3, 2))], { seq: 8, number: 4 }],
-    ["the begin of a candidate", [first, { ...head(begin(3, 2)), trimFloor: { seq: 8, number: 4 } }, candidate(begin(9, 4))], { seq: 9, number: 4 }],
-    ["a trim in the source", [first, head(begin(3, 2)), { ...candidate(begin(3, 2)), trimFloor: { seq: 7, number: 4 } }], { seq: 7, number: 4 }],
-    ["a trim that is higher than a later one", [first, { ...head(begin(5, 2)), trimFloor: { seq: 4, number: 2 } }], { seq: 5, number: 2 }],
-    ["of equal sequence numbers the higher segment", [first, { ...head(begin(6, 2)), trimFloor: { seq: 6, number: 4 } }], { seq: 6, number: 4 }],
+    ["a trim in the head", [first, trimmed(head(begin(3, 2)), { seq: 8, number: 4 })], { seq: 8, number: 4 }],
+    ["a trim in the head, which is not the source", [first, trimmed(head(begin(3, 2)), { seq: 8, number: 4 }), candidate(begin(3, 2))], { seq: 8, number: 4 }],
+    ["the begin of a candidate", [first, trimmed(head(begin(3, 2)), { seq: 8, number: 4 }), candidate(begin(9, 4))], { seq: 9, number: 4 }],
+    ["a trim in the source", [first, head(begin(3, 2)), trimmed(candidate(begin(3, 2)), { seq: 7, number: 4 })], { seq: 7, number: 4 }],
+    ["a trim that is higher than a later one", [first, trimmed(head(begin(5, 2)), { seq: 4, number: 2 })], { seq: 5, number: 2 }],
+    ["of equal sequence numbers the higher segment", [first, trimmed(head(begin(6, 2)), { seq: 6, number: 4 })], { seq: 6, number: 4 }],
   ])("is the largest: %s", (_, scans, floor) => {
     expect(planOf(...scans)).toMatchObject({ kind: "recovered", floor });
   });
 
   test("does not count where neither head nor source trimmed", () => {
-    const lagging = { ...withBegin(begun(8, { predecessor: [4, 4], lastSeq: 9 }), begin(3, 2)), trimFloor: { seq: 7, number: 4 } };
+    const lagging = trimmed(withBegin(begun(8, { predecessor: [4, 4], lastSeq: 9 }), begin(3, 2)), { seq: 7, number: 4 });
     expect(planOf(first, head(begin(3, 2)), lagging, candidate(begin(3, 2)))).toMatchObject({ floor: { seq: 3, number: 2 } });
+  });
+
+  test.each<[string, readonly SegmentScan[], number, number]>([
+    ["the begin of the head", [first, head(begin(3, 2))], 3, 3],
+    ["a trim in it that it proves", [first, trimmed(head(begin(3, 2)), { seq: 8, number: 4 })], 8, 8],
+    ["a trim in it with nothing behind it", [first, trimmedLast(head(begin(3, 2)), { seq: 8, number: 4 })], 8, 3],
+    ["the same, behind one that is proven", [first, trimmedLast(trimmed(head(begin(3, 2)), { seq: 6, number: 4 }), { seq: 8, number: 4 })], 8, 6],
+    [
+      "the same, which a later segment proves",
+      [first, trimmedLast(head(begin(3, 2)), { seq: 8, number: 4 }), withBegin(begun(9, { predecessor: [4, 5], lastSeq: 9 }), begin(8, 4))],
+      8,
+      8,
+    ],
+    ["a later begin", [first, head(begin(3, 2)), candidate(begin(9, 4))], 9, 3],
+    ["a trim in the source", [first, head(begin(3, 2)), trimmed(candidate(begin(3, 2)), { seq: 7, number: 4 })], 7, 3],
+  ])("is proven by the head alone: %s", (_, scans, seq, provenFloorSeq) => {
+    expect(planOf(...scans)).toMatchObject({ kind: "recovered", floor: { seq }, provenFloorSeq });
   });
 
   test("is never below the first record of a log that did not start at 1", () => {
@@ -402,6 +419,17 @@ function withBegin(scan: WalkedScan, change: Partial<Begin>): WalkedScan {
   return { ...scan, begin: { ...scan.begin, ...change } };
 }
 
+/** With a proven trim in it. */
+function trimmed(scan: WalkedScan, trimFloor: Floor): WalkedScan {
+  return { ...scan, trimFloor, listedFrom: { ...scan.listedFrom, trimFloor } };
+}
+
+/** With a trim behind its last frame, which nothing in it proves. */
+function trimmedLast(scan: WalkedScan, floor: Floor): WalkedScan {
+  const trim = frame((scan.end - 8192) / 100 + 1, 0, { kind: FrameKind.trim, firstSeq: scan.lastSeq + 1, floor });
+  return { ...scan, end: frameEnd(trim), frames: [...scan.frames, trim], trimFloor: floor };
+}
+
 function walked(kind: "begun" | "established", number: number, options: ScanOptions): WalkedScan {
   const { seqs, proven = 0, shift = 0, tail = { state: "clean" } } = options;
   const begin = beginOf(options);
@@ -417,7 +445,7 @@ function walked(kind: "begun" | "established", number: number, options: ScanOpti
     end: at(count),
     lastSeq: last,
     proven: kind === "established" ? at(proven) : 0,
-    listedFrom: { end: at(proven), lastSeq: first + proven - 1 },
+    listedFrom: { end: at(proven), lastSeq: first + proven - 1, trimFloor: undefined },
     frames: frames.slice(proven),
     trimFloor: undefined,
     tail,

@@ -8,6 +8,7 @@ import {
   lastSeqAt,
   scanBytes,
   scanSegment,
+  trimFloorAt,
   type SegmentScan,
   type WalkedScan,
 } from "../src/format/scan.js";
@@ -184,10 +185,9 @@ describe("the walk", () => {
       end: segment.end,
       lastSeq: 105,
       proven: segment.frames.at(-2)!.end,
-      trimFloor: { seq: 102, number: 1 },
       tail: { state: "sealed" },
       lastCommittedAtMs: segment.begin.committedAtMs + 8,
-      listedFrom: { end: segment.frames.at(-2)!.end, lastSeq: 105 },
+      listedFrom: { end: segment.frames.at(-2)!.end, lastSeq: 105, trimFloor: { seq: 102, number: 1 } },
     });
     expect(result.frames.map((it) => [it.offset, it.kind])).toEqual([[segment.frames.at(-1)!.offset, FrameKind.seal]]);
   });
@@ -235,7 +235,12 @@ describe("the walk", () => {
   test("takes the largest floor of the trims", () => {
     const segment = new SegmentBuilder({ number: 9 }, { lastSeq: 50, predecessor: { number: 8, provenBytes: 8192 } });
     for (const floor of [{ seq: 20, number: 4 }, { seq: 30, number: 6 }, { seq: 30, number: 7 }, { seq: 25, number: 8 }]) segment.trim(floor);
-    expect(scan(9, segment.bytes())).toMatchObject({ trimFloor: { seq: 30, number: 7 }, lastSeq: 50 });
+    const result = walked(scan(9, segment.bytes()));
+    expect(result.lastSeq).toBe(50);
+    const floorsAt = segment.frames.map(({ end }) => trimFloorAt(result, end)?.number);
+    // What is proven is told together, what is not frame by frame.
+    expect(floorsAt).toEqual([7, 7, 7, 7]);
+    expect(result).toMatchObject({ trimFloor: { seq: 30, number: 7 }, listedFrom: { end: segment.frames[2]!.end, trimFloor: { seq: 30, number: 7 } }, frames: [{ floor: { seq: 25, number: 8 } }] });
   });
 
   test("bodies of any size are checked in windows", () => {
@@ -256,7 +261,7 @@ describe("the walk", () => {
       segment.commit([text("second")]);
       segment.trim({ seq: 2, number: 1 });
       segment.marker();
-      expect(scan(1, segment.bytes())).toMatchObject({ end: segment.end, lastSeq: 2, trimFloor: { seq: 2, number: 1 } });
+      expect(scan(1, segment.bytes())).toMatchObject({ end: segment.end, lastSeq: 2, listedFrom: { trimFloor: { seq: 2, number: 1 } } });
     }
   });
 
@@ -557,7 +562,7 @@ function begun(segment: SegmentBuilder, change: Partial<WalkedScan>): WalkedScan
     end: 8192,
     lastSeq: segment.begin.lastSeq,
     proven: 0,
-    listedFrom: { end: 8192, lastSeq: segment.begin.lastSeq },
+    listedFrom: { end: 8192, lastSeq: segment.begin.lastSeq, trimFloor: undefined },
     frames: [],
     trimFloor: undefined,
     tail: { state: "clean" },

@@ -55,7 +55,7 @@ export function takesPlace(goal: number): boolean {
 
 /** The one process that has the lock. All of it is lost when the process ends. */
 export class Writer extends Window {
-  static readonly size = 17;
+  static readonly size = 18;
 
   /** One of {@link Phase}. */
   get phase(): number { return this.get(0); }
@@ -121,6 +121,10 @@ export class Writer extends Window {
   /** A frame behind the current begin is durable and all copies are: the segment counts, and files may be removed for it. */
   get isEstablished(): boolean { return this.get(16) === 1; }
   set isEstablished(value: boolean) { this.set(16, value ? 1 : 0); }
+
+  /** The part of {@link floorSeq} that is known to be durable: proven when the log was opened, or stated by this writer. */
+  get durableFloorSeq(): number { return this.get(17); }
+  set durableFloorSeq(value: number) { this.set(17, value); }
 
   /** The process ends, and what it knew with it. */
   end(): void { this.clear(0, Writer.size); }

@@ -141,6 +141,11 @@ export const safeConfigurations: readonly SafeConfiguration[] = [
     bounds: { appends: 3, processCrashes: 1, powerLosses: 1, failures: 1, trims: 1, framesPerSegment: 2 },
   },
   {
+    name: "trim twice, failed writes",
+    about: "A floor that an opening has only read is asked for again.",
+    bounds: { appends: 2, processCrashes: 1, powerLosses: 1, failures: 1, trims: 2, framesPerSegment: 2 },
+  },
+  {
     name: "full disk, trim",
     about: "There is no room to copy; a trim makes some.",
     bounds: { appends: 3, processCrashes: 1, powerLosses: 1, failures: 1, trims: 1, fullDisk: true, framesPerSegment: 2 },
@@ -179,6 +184,11 @@ export const safeConfigurations: readonly SafeConfiguration[] = [
     name: "relaxed, trim",
     about: "A trim among relaxed commits.",
     bounds: { appends: 3, processCrashes: 1, powerLosses: 1, relaxed: true, trims: 1, framesPerSegment: 2 },
+  },
+  {
+    name: "relaxed, trim twice",
+    about: "The same where commits are not synced.",
+    bounds: { appends: 2, processCrashes: 1, powerLosses: 2, relaxed: true, trims: 2, framesPerSegment: 2 },
   },
   {
     name: "damage, marker",
@@ -239,6 +249,11 @@ export const safeConfigurations: readonly SafeConfiguration[] = [
     name: "small head: trim twice",
     about: "The floor decides whether the head may be replaced; a trim without a segment follows it.",
     bounds: { takesPlace: true, appends: 3, processCrashes: 1, powerLosses: 2, trims: 2, framesPerSegment: 2 },
+  },
+  {
+    name: "small head: trim twice, failed writes",
+    about: "A floor that an opening has only read is asked for again.",
+    bounds: { takesPlace: true, appends: 2, processCrashes: 1, powerLosses: 1, failures: 1, trims: 2, framesPerSegment: 2 },
   },
   {
     name: "small head: full disk, trim",
@@ -418,6 +433,7 @@ export const controls: readonly Control[] = [
   { rule: "failed write acknowledged after a second sync", bounds: { failures: 1 } },
   { rule: "trim without control frame", bounds: { trims: 1, appends: 3, framesPerSegment: 2 } },
   { rule: "trim removes before its frame is durable", bounds: { trims: 1, appends: 3, framesPerSegment: 2 } },
+  { rule: "a floor that is only seen is answered", bounds: { trims: 2, appends: 2, framesPerSegment: 2 } },
   { rule: "floor of a begun segment ignored", bounds: { trims: 1, appends: 3, fullDisk: true, processCrashes: 2, framesPerSegment: 2 } },
   { rule: "reader does not wait for a voucher", bounds: { reader: true, appends: 1 } },
   { rule: "rotation before the old segment is synced", bounds: { relaxed: true, appends: 3, framesPerSegment: 2 } },

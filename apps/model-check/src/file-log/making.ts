@@ -159,6 +159,7 @@ function enterSegment(steps: Steps, next: State, number: number): void {
     writer.headEnd = writer.frames;
     writer.headLastSeq = writer.copyThrough = writer.nextSeq - 1;
   }
+  writer.durableFloorSeq = writer.floorSeq;
   writer.current = number;
   writer.frames = 0;
   writer.durableFrames = 0;

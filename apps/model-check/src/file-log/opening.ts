@@ -32,6 +32,7 @@ export function open(steps: Steps, next: State): void {
   writer.nextSeq = plan.copyThrough + 1;
   writer.floorSeq = plan.floorSeq;
   writer.floorNumber = plan.floorNumber;
+  writer.durableFloorSeq = plan.provenFloorSeq;
   writer.making = plan.newNumber;
 
   if (breaks(configuration, "new segment names the newest file")) nameNewestFile(next);
@@ -80,12 +81,13 @@ export function resolveOpen(steps: Steps, next: State): void {
 
 /** The disk is full: the log can be read and trimmed, until there is room again. */
 export function waitForRoom(steps: Steps): void {
-  const { writer, budget } = steps.now;
+  const { writer, promises, budget } = steps.now;
   steps.take("there is room again", (next) => {
     next.writer.phase = Phase.creating;
   });
   if (budget.trims === 0) return;
-  for (let floorSeq = writer.floorSeq + 1; floorSeq <= writer.headLastSeq + 1; floorSeq++) {
+  const lowest = Math.max(writer.floorSeq, promises.floorSeq + 1);
+  for (let floorSeq = lowest; floorSeq <= writer.headLastSeq + 1; floorSeq++) {
     steps.take(() => `trim to ${floorSeq} on a full disk`, (next) => {
       next.budget.trims--;
       setFloor(next, floorSeq, writer.head);

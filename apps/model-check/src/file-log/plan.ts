@@ -23,6 +23,8 @@ export interface Plan {
   readonly copyThrough: number;
   readonly floorSeq: number;
   readonly floorNumber: number;
+  /** The largest floor that is proven: stated by the head's begin, or by a trim in the head below {@link end}. */
+  readonly provenFloorSeq: number;
   /** Number of the segment to be made next. */
   readonly newNumber: number;
   /** By sequence number: the record that the log shows, 0 for none. */
@@ -45,6 +47,7 @@ export function planRecovery(state: State, configuration: Configuration): Plan |
     copyThrough: 0,
     floorSeq: 1,
     floorNumber: 1,
+    provenFloorSeq: 1,
     newNumber: state.newestNumber + 1,
     values: new Array<number>(MAX_SEQ + 1).fill(0),
   };
@@ -151,9 +154,13 @@ function isBetterSource(scan: SegmentScan, found: Found, configuration: Configur
 function readHead(state: State, draft: Draft, scan: SegmentScan): void {
   const head = state.segment(draft.head);
   draft.lastSeq = head.predecessorLastSeq;
+  draft.provenFloorSeq = head.floorSeq;
   for (const frame of head.frames) {
     if (frame.index >= scan.end) break;
-    if (frame.kind === FrameKind.trim) raiseFloor(draft, frame.seq, frame.value);
+    if (frame.kind === FrameKind.trim) {
+      raiseFloor(draft, frame.seq, frame.value);
+      if (frame.index < draft.end) draft.provenFloorSeq = Math.max(draft.provenFloorSeq, frame.seq);
+    }
     if (frame.kind === FrameKind.commit && frame.index < draft.end) {
       draft.lastSeq = frame.seq;
       draft.values[frame.seq] = frame.value;

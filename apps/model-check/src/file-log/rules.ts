@@ -42,6 +42,8 @@ export const rules = {
     "After a failed write or sync the writer writes and acknowledges nothing more.",
   "trim without control frame": "A trim is acknowledged when its floor stands durably in a frame or a begin.",
   "trim removes before its frame is durable": "A trim removes files only after its frame is durable.",
+  "a floor that is only seen is answered":
+    "A trim is answered without writing only where its floor is proven, or stands in what this writer wrote; a floor that was only read is written again.",
   "floor of a begun segment ignored": "The floor counts in every valid begin, whether or not its segment was finished.",
   "reader does not wait for a voucher":
     "A reader in another process delivers a frame only when something else proves that it is durable.",

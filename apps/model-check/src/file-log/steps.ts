@@ -18,6 +18,8 @@ export type EventName =
   | "closed"
   | "segment trimmed"
   | "trimmed segment removed later"
+  | "trim answered without a write"
+  | "floor written again"
   | "reader: delivered"
   | "reader: trimmed"
   | "damage in the stated window"
@@ -89,6 +91,8 @@ function noEvents(): Record<EventName, number> {
     closed: 0,
     "segment trimmed": 0,
     "trimmed segment removed later": 0,
+    "trim answered without a write": 0,
+    "floor written again": 0,
     "reader: delivered": 0,
     "reader: trimmed": 0,
     "damage in the stated window": 0,

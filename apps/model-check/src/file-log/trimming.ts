@@ -16,6 +16,7 @@ export function trim(steps: Steps): void {
   const { now, configuration } = steps;
   const { writer, budget } = now;
   if (budget.trims === 0 || !isSynced(steps)) return;
+  trimAgain(steps);
   const writesNothing = breaks(configuration, "trim without control frame");
   const writesLater = breaks(configuration, "trim removes before its frame is durable");
   for (let floorSeq = writer.floorSeq + 1; floorSeq <= writer.nextSeq; floorSeq++) {
@@ -42,6 +43,30 @@ export function trim(steps: Steps): void {
       });
     }
   }
+}
+
+/**
+ * A trim at or below the floor of this writer, which nobody was promised yet: where it is known to be durable it is answered, and
+ * nothing is written. Where it was only read, it is written. Lower floors promise less, and change nothing else.
+ */
+function trimAgain(steps: Steps): void {
+  const { writer, promises } = steps.now;
+  const { floorSeq, durableFloorSeq } = writer;
+  const answered = breaks(steps.configuration, "a floor that is only seen is answered") ? floorSeq : durableFloorSeq;
+  if (answered > Math.max(promises.floorSeq, NO_FLOOR)) {
+    steps.take(() => `trim to ${answered}, where the floor stands`, (next) => {
+      next.budget.trims--;
+      next.promises.floorSeq = answered;
+      steps.count("trim answered without a write");
+    });
+  }
+  if (floorSeq <= answered || floorSeq <= promises.floorSeq) return;
+  // Where this writer has a segment its begin states the floor.
+  steps.take(() => `trim to ${floorSeq}, which was only read, by a begin`, (next) => {
+    next.budget.trims--;
+    makeSegment(next.writer, Goal.trim);
+    steps.count("floor written again");
+  });
 }
 
 /** Makes `floorSeq` the writer's floor. `newest` is the number of the newest segment of its chain. */
@@ -92,6 +117,9 @@ function lowestKept(state: State, floorSeq: number, newest: number): number {
   }
   return 1;
 }
+
+/** The floor of a log that was never trimmed. */
+const NO_FLOOR = 1;
 
 /** No segment of the chain has this number. */
 function isVoid(state: State, number: number): boolean {

@@ -104,6 +104,7 @@ function acknowledgeFrame(steps: Steps, next: State): void {
       return;
     case FrameKind.trim:
       next.promises.floorSeq = seq;
+      writer.durableFloorSeq = seq;
       writer.phase = Phase.removing;
       return;
   }

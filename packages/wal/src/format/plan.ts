@@ -1,7 +1,7 @@
 /**
  * What to make of the segments of a log: a pure function from scans to a plan. FORMAT.md, "The plan".
  */
-import { lastSeqAt, type SegmentIdentity, type SegmentScan, type UnsupportedScan, type WalkedFrame, type WalkedScan } from "./scan.js";
+import { higherFloor, lastSeqAt, trimFloorAt, type SegmentIdentity, type SegmentScan, type UnsupportedScan, type WalkedFrame, type WalkedScan } from "./scan.js";
 import { BEGIN_OFFSET, FrameKind, type Begin, type Floor, type SegmentHeader } from "./segment.js";
 
 /** What planning wants to know next about a segment that was listed. */
@@ -73,6 +73,8 @@ export interface HeadPlan {
   readonly nextSeq: number;
   /** What is kept. */
   readonly floor: Floor;
+  /** The part of {@link floor} that is known to be durable. What is above it was only seen: it is obeyed, and power loss may take it. */
+  readonly provenFloorSeq: number;
   /** The number of the next segment. 2^53 if all are used up. */
   readonly newNumber: number;
   readonly tornTail: { readonly number: number; readonly offset: number; readonly bytes: number } | undefined;
@@ -167,7 +169,8 @@ export function* planHead(numbers: readonly number[]): Planning<HeadPlan | NewLo
     source: { number: source.number, header: source.header },
     copy,
     nextSeq: source.lastSeq + 1,
-    floor: [...candidates.map((it) => it.begin.floor), head.trimFloor, source.trimFloor].reduce<Floor>(higher, head.begin.floor),
+    floor: [...candidates.map((it) => it.begin.floor), head.trimFloor, source.trimFloor].reduce<Floor>(higherFloor, head.begin.floor),
+    provenFloorSeq: higherFloor(head.begin.floor, trimFloorAt(head, end)).seq,
     newNumber: (numbers.at(-1) ?? 0) + 1,
     tornTail: source.tail.state === "torn" ? { number: source.number, offset: source.tail.offset, bytes: source.tail.bytes } : undefined,
     closedCleanly: source.tail.state === "sealed",
@@ -293,11 +296,6 @@ function missing(segment: number): PlanError {
 function unsupported(scan: UnsupportedScan): PlanError {
   const reason = `its format version is ${scan.version}, with flags ${scan.flags}`;
   return { kind: "error", code: "WAL_UNSUPPORTED_VERSION", segment: scan.number, offset: 0, reason };
-}
-
-function higher(floor: Floor, other: Floor | undefined): Floor {
-  if (other === undefined) return floor;
-  return other.seq > floor.seq || (other.seq === floor.seq && other.number > floor.number) ? other : floor;
 }
 
 function sameBytes(one: Uint8Array, other: Uint8Array): boolean {

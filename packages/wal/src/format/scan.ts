@@ -45,6 +45,8 @@ export interface WalkedFrame {
   readonly recordCount: number;
   readonly firstSeq: number;
   readonly committedAtMs: number;
+  /** What a `trim` states. */
+  readonly floor?: Floor | undefined;
 }
 
 /**
@@ -103,8 +105,8 @@ export interface WalkedScan {
   readonly lastSeq: number;
   /** The bytes that a valid frame header vouches for; 0 if there is no such header. */
   readonly proven: number;
-  /** Where {@link frames} begins: the end of the last frame that is not listed, and the last sequence number below it. */
-  readonly listedFrom: { readonly end: number; readonly lastSeq: number };
+  /** Where {@link frames} begins: the end of the last frame that is not listed, the last sequence number and the largest floor below it. */
+  readonly listedFrom: { readonly end: number; readonly lastSeq: number; readonly trimFloor: Floor | undefined };
   /** `established`: the valid frames that end above `proven`. `begun`: all valid frames. Ascending. */
   readonly frames: readonly WalkedFrame[];
   /** The largest floor of the valid `trim` frames. */
@@ -175,7 +177,7 @@ export function* scanSegment(number: number, fileBytes: number): Generator<ByteW
     end: walk.end,
     lastSeq: walk.lastSeq,
     proven,
-    listedFrom: { end: walk.listedFromEnd, lastSeq: walk.listedFromSeq },
+    listedFrom: { end: walk.listedFromEnd, lastSeq: walk.listedFromSeq, trimFloor: walk.listedFromFloor },
     frames: walk.frames.slice(walk.listed),
     trimFloor: walk.trimFloor,
     tail: tailOf(walk, evidence.nonZeroEnd),
@@ -211,6 +213,18 @@ export function lastSeqAt(scan: WalkedScan, end: number): number | undefined {
   return frame !== undefined && frameEnd(frame) === end ? frame.firstSeq + frame.recordCount - 1 : undefined;
 }
 
+/** The largest floor of the `trim` frames that end at or below `end`, of those that are not listed in any case. */
+export function trimFloorAt(scan: WalkedScan, end: number): Floor | undefined {
+  return scan.frames.reduce((floor, it) => (frameEnd(it) <= end ? higherFloor(floor, it.floor) : floor), scan.listedFrom.trimFloor);
+}
+
+/** The larger one of two floors: of equal sequence numbers the one with the higher segment. */
+export function higherFloor<T extends Floor | undefined>(floor: T, other: Floor | undefined): T | Floor {
+  if (other === undefined) return floor;
+  if (floor === undefined) return other;
+  return other.seq > floor.seq || (other.seq === floor.seq && other.number > floor.number) ? other : floor;
+}
+
 /** First byte behind a frame. */
 export function frameEnd(frame: { readonly offset: number; readonly bodyBytes: number }): number {
   return frame.offset + FRAME_HEADER_BYTES + frame.bodyBytes;
@@ -240,6 +254,7 @@ interface Walk {
   listed: number;
   listedFromEnd: number;
   listedFromSeq: number;
+  listedFromFloor: Floor | undefined;
 }
 
 /** What the search behind the end has found. */
@@ -293,6 +308,7 @@ function newWalk(begin: Begin): Walk {
     listed: 0,
     listedFromEnd: FIRST_FRAME_OFFSET,
     listedFromSeq: begin.lastSeq,
+    listedFromFloor: undefined,
   };
 }
 
@@ -386,17 +402,16 @@ function take(view: View, segment: Segment, walk: Walk, offset: number, frame: F
   if (firstSeq !== walk.lastSeq + 1) return "the sequence numbers do not continue";
   // A trim that is lost leaves no gap in the sequence numbers. The marker behind it knows that something was here.
   if (frame.durableThrough > walk.end) return "what was durable here is damaged";
-  if (kind === FrameKind.trim) {
-    const floor = decodeTrimBody(view.bytes, offset + FRAME_HEADER_BYTES - view.offset, firstSeq, segment.number);
-    if (floor === undefined) return "a trim frame contradicts itself";
-    if (walk.trimFloor === undefined || isHigher(floor, walk.trimFloor)) walk.trimFloor = floor;
-  }
+  const isTrim = kind === FrameKind.trim;
+  const floor = isTrim ? decodeTrimBody(view.bytes, offset + FRAME_HEADER_BYTES - view.offset, firstSeq, segment.number) : undefined;
+  if (isTrim && floor === undefined) return "a trim frame contradicts itself";
+  walk.trimFloor = higherFloor(walk.trimFloor, floor);
   walk.end = offset + FRAME_HEADER_BYTES + bodyBytes;
   walk.lastSeq = firstSeq + recordCount - 1;
   walk.lastKind = kind;
   walk.lastCommittedAtMs = Math.max(walk.lastCommittedAtMs, committedAtMs);
   if (walk.lastSeq >= walk.begin.inheritedThrough) walk.inheritedEnd ??= walk.end;
-  walk.frames.push({ offset, kind, bodyBytes, recordCount, firstSeq, committedAtMs });
+  walk.frames.push({ offset, kind, bodyBytes, recordCount, firstSeq, committedAtMs, floor });
   vouch(walk, frame.durableThrough);
   return undefined;
 }
@@ -411,6 +426,7 @@ function vouch(walk: Walk, durableThrough: number): void {
     if (frameEnd(frame) > walk.proven) break;
     walk.listedFromEnd = frameEnd(frame);
     walk.listedFromSeq = frame.firstSeq + frame.recordCount - 1;
+    walk.listedFromFloor = higherFloor(walk.listedFromFloor, frame.floor);
     walk.listed += 1;
   }
   if (walk.listed >= 1024 && walk.listed * 2 >= walk.frames.length) {
@@ -494,8 +510,4 @@ function tailOf(walk: Walk, nonZeroEnd: number): Tail {
 
 function isMarker(frame: FrameHeader): boolean {
   return frame.kind === FrameKind.marker || frame.kind === FrameKind.seal;
-}
-
-function isHigher(floor: Floor, than: Floor): boolean {
-  return floor.seq > than.seq || (floor.seq === than.seq && floor.number > than.number);
 }

@@ -20,8 +20,7 @@ export const walStore: SimulatedStore<LogLedger> = {
   ],
   optionWords: ["relaxed", "small", "align", "ahead", "late", "retrim"],
   stepLetters: ["o", "a", "d", "e", "s", "t", "w", "r", "c", "u", "l", "f", "v", "h"],
-  // `retrim` is not drawn: with it a trim that finds nothing to do has to last too. The log breaks that where an interrupted trim
-  // was killed before it was flushed, and the lab finds it. The line stands among the regressions.
+  // With `retrim` a trim that finds nothing to do has to last too.
   drawOptions: (draw) =>
     drawWords(draw, [
       ["relaxed", 3],
@@ -29,6 +28,7 @@ export const walStore: SimulatedStore<LogLedger> = {
       ["align", 5],
       ["ahead", 8],
       ["late", 10],
+      ["retrim", 2],
     ]),
   drawScript(draw, options, size) {
     const words = ["o"];
