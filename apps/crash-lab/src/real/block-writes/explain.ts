@@ -10,10 +10,7 @@ export interface Tree {
 export type Explanation =
   | {
       readonly isPossible: true;
-      /**
-       * Files of which a cut has not survived, but that are zeros from the new end to the end of its block of 4 KiB. ext4 writes that block
-       * before the cut. The simulated disk cannot show this.
-       */
+      /** Files of which a cut has not survived, but has zeroed the rest of its block of 4 KiB, which ext4 writes before the cut. */
       readonly cutsZeroedEarly: number;
     }
   | { readonly isPossible: false; readonly reason: string };
@@ -46,8 +43,10 @@ const SECTOR_BYTES = 512;
 const BLOCK_BYTES = 4096;
 /** Of names, as many are tried where they leave it open which file has them. */
 const MAX_CHOICES = 256;
-/** Of cuts of one file. */
+/** Of cuts of one file, the newest. */
 const MAX_CUTS = 10;
+/** Of those, where some that are not done may have zeroed their block. */
+const MAX_ZEROING_CUTS = 6;
 const NONE: PartOfWrite = { sector: () => false, growthBytes: 0 };
 
 function crash(disk: SimDisk, ...decisions: readonly Decisions[]): SimDisk {
@@ -142,7 +141,7 @@ function explainFiles(disk: SimDisk, entries: Decisions, seen: Tree): Explanatio
     if (path === undefined || bytes === undefined) continue;
     const found = explainFile({ disk, entries, path, effects, bytes });
     if (typeof found === "string") return impossible(`${path}, ${bytes.byteLength} bytes: no subset of its pending effects leaves it (${effects.map(describeEffect).join(", ")}): ${found}`);
-    if (found.hasZeroedCut) cutsZeroedEarly += 1;
+    if ([...found.decisions.values()].includes("zeroed")) cutsZeroedEarly += 1;
     for (const [id, survival] of found.decisions) decided.set(id, survival);
     for (const it of paths) anything.set(it, found.free);
   }
@@ -187,16 +186,15 @@ interface Question {
 
 interface Answer {
   readonly decisions: Decisions;
-  /** Sectors that may be as they are, but that no survival of an effect shows: never written and not zeros, or zeroed by a cut. */
+  /** Sectors that may be as they are, but that no survival of an effect shows: never written and not zeros. */
   readonly free: ReadonlySet<number>;
-  readonly hasZeroedCut: boolean;
 }
 
 /** What has survived, or why that cannot be. */
 function explainFile(question: Question): Answer | string {
   const truncates = question.effects.filter((it): it is TruncateOf => it.kind === "truncate");
   const reasons: string[] = [];
-  for (const kept of subsets(truncates.slice(-MAX_CUTS))) {
+  for (const kept of cutChoices(truncates)) {
     const answer = explainSectors(question, kept);
     if (typeof answer !== "string") return answer;
     reasons.push(answer);
@@ -204,8 +202,20 @@ function explainFile(question: Question): Answer | string {
   return reasons.join("; ");
 }
 
-function* subsets(effects: readonly PendingEffect[]): Generator<Decisions, void, undefined> {
-  for (let mask = 2 ** effects.length - 1; mask >= 0; mask--) yield new Map(effects.map(({ id }, index) => [id, (mask & (1 << index)) !== 0]));
+/** What may have become of the cuts: each done or not, then also with a block that was zeroed. */
+function* cutChoices(truncates: readonly TruncateOf[]): Generator<Decisions, void, undefined> {
+  yield* combinations(truncates.slice(-MAX_CUTS), () => [true, false]);
+  const zeroing = combinations(truncates.slice(-MAX_ZEROING_CUTS), ({ sizeBytes }) => (sizeBytes % BLOCK_BYTES === 0 ? [true, false] : [true, false, "zeroed"]));
+  for (const choice of zeroing) if ([...choice.values()].includes("zeroed")) yield choice;
+}
+
+function* combinations(effects: readonly TruncateOf[], survivals: (effect: TruncateOf) => readonly Survival[]): Generator<Decisions, void, undefined> {
+  const [first, ...rest] = effects;
+  if (first === undefined) {
+    yield new Map();
+    return;
+  }
+  for (const survival of survivals(first)) for (const others of combinations(rest, survivals)) yield new Map([[first.id, survival], ...others]);
 }
 
 /** With these truncates: for each sector one write whose survival, alone, shows what is seen there, or none. */
@@ -218,7 +228,6 @@ function explainSectors(question: Question, truncates: Decisions): Answer | stri
   const alone = writes.map((write) => shown(question, truncates, writes, (it) => (it === write ? { sector: () => true, growthBytes: 0 } : NONE)));
   const chosen = new Map<number, WriteOf>();
   const free = new Set<number>();
-  let hasZeroedCut = false;
   for (let sector = 0; sector * SECTOR_BYTES < bytes.byteLength; sector++) {
     if (isSameSector(without, bytes, sector)) continue;
     const index = alone.findIndex((it) => isSameSector(it, bytes, sector));
@@ -228,22 +237,10 @@ function explainSectors(question: Question, truncates: Decisions): Answer | stri
       continue;
     }
     free.add(sector);
-    if (!isSameSector(without, exposing, sector)) continue;
-    hasZeroedCut = [without, ...alone].some((it) => isZeroedByCut(it, bytes, sector, effects));
-    if (!hasZeroedCut) return `sector ${sector} shows ${describeSector(bytes, sector)}`;
+    if (isSameSector(without, exposing, sector)) return `sector ${sector} shows ${describeSector(bytes, sector)}`;
   }
   const survivals = writes.map((write) => [write.id, grown(write, bytes.byteLength, { sector: (index) => chosen.get(firstSector(write) + index) === write })] as const);
-  return { decisions: new Map<number, Survival>([...truncates, ...survivals]), free, hasZeroedCut };
-}
-
-/** Whether a sector is what it may be, but for zeros from the end of a pending cut on, to the end of that block. */
-function isZeroedByCut(possible: Uint8Array, bytes: Uint8Array, sector: number, effects: readonly PendingEffect[]): boolean {
-  return effects.some((effect) => {
-    if (effect.kind !== "truncate") return false;
-    const zeroed = Buffer.from(possible);
-    const [from, to] = [effect.sizeBytes, Math.ceil(effect.sizeBytes / BLOCK_BYTES) * BLOCK_BYTES].map((at) => Math.min(at, zeroed.length));
-    return isSameSector(zeroed.fill(0, from, to), bytes, sector);
-  });
+  return { decisions: new Map<number, Survival>([...truncates, ...survivals]), free };
 }
 
 function describeEffect(effect: PendingEffect): string {
