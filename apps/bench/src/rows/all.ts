@@ -5,6 +5,9 @@ import { memoryFamily } from "./memory.js";
 import { openFamily } from "./open.js";
 import { replayFamily } from "./replay.js";
 import { statFamily } from "./stat.js";
+import { stateCommitsFamily } from "./state-commits.js";
+import { statePauseFamily } from "./state-pause.js";
+import { stateReopenFamily } from "./state-reopen.js";
 import { tailFamily } from "./tail.js";
 import { verifyFamily } from "./verify.js";
 
@@ -18,5 +21,8 @@ export function rowFamilies(peers: readonly (Peer | MissingPeer)[]): readonly Ro
     verifyFamily,
     tailFamily,
     statFamily,
+    stateCommitsFamily,
+    statePauseFamily,
+    stateReopenFamily,
   ];
 }
