@@ -7,6 +7,7 @@ export { crashStates } from "./disk/crash-states.js";
 export type { CrashState, CrashStatesOptions } from "./disk/crash-states.js";
 export { SimDisk } from "./disk/disk.js";
 export type { CrashOptions, SimDiskOptions } from "./disk/disk.js";
+export type { ZeroedTail } from "./disk/fates.js";
 export type { PartOfWrite, PendingEffect, Survival } from "./disk/pending.js";
 export type { SimProcess } from "./disk/process.js";
 export type { SimStats } from "./disk/stats.js";

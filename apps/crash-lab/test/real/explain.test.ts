@@ -61,6 +61,9 @@ describe("whether a simulated disk can show a tree", () => {
     const zeroed = Buffer.alloc(6000);
     zeroed.set((disk.files().get("/f1") ?? new Uint8Array(0)).subarray(0, 4700));
     expect(explain(disk, { files: new Map([["/f1", zeroed]]), directories: new Set() })).toEqual({ isPossible: true, cutsZeroedEarly: 1 });
+    // A block of 1 KiB ends at 5120.
+    zeroed.set((await diskAfter(SYNCED)).files().get("/f1")?.subarray(5120) ?? [], 5120);
+    expect(explain(disk, { files: new Map([["/f1", zeroed]]), directories: new Set() })).toEqual({ isPossible: true, cutsZeroedEarly: 1 });
     zeroed[4600] = 1;
     zeroed[4601] = 1;
     expect(explain(disk, { files: new Map([["/f1", zeroed]]), directories: new Set() }).isPossible).toBe(false);

@@ -136,7 +136,7 @@ function* cut(effects: readonly PendingEffect[]): Generator<Named, void, undefin
 function* zeroed(effects: readonly PendingEffect[]): Generator<Named, void, undefined> {
   for (const [index, effect] of effects.entries()) {
     if (effect.kind !== "truncate" || effect.sizeBytes % BLOCK_BYTES === 0) continue;
-    yield { name: `cut ${index + 1} zeroed`, survives: ({ id }) => (id === effect.id ? "zeroed" : true) };
+    yield { name: `cut ${index + 1} zeroed`, survives: ({ id }) => (id === effect.id ? { zeroed: () => true } : true) };
   }
 }
 

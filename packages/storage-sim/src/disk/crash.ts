@@ -2,7 +2,7 @@ import type { Adversary } from "../adversary.js";
 import { FileSystem, ROOT } from "./file-system.js";
 import type { Fates } from "./fates.js";
 import { applied, changed, newDirectory, newFile, sectorsOf, type EntryEffect, type FileEffect, type FileInode, type Inode, type TruncateEffect, type WriteEffect } from "./inode.js";
-import { BLOCK_BYTES, blockZeroed, CHUNK_BYTES, cutAt, resized, withSectors, written, type Image } from "./image.js";
+import { BLOCK_BYTES, CHUNK_BYTES, cutAt, resized, tailSectors, tailZeroed, withSectors, written, type Image } from "./image.js";
 
 /** What is on the disk after the power was lost. The file system that lost it is not touched. */
 export function afterPowerLoss(from: FileSystem, fates: Fates): FileSystem {
@@ -118,15 +118,12 @@ class Remains {
   }
 
   cut(effect: TruncateEffect, fates: Fates): void {
-    const fate = fates.truncate(effect);
+    const fate = fates.truncate(effect, this.#sectorBytes);
     if (fate === "done") this.all(effect);
-    if (fate !== "zeroed") return;
-    const end = Math.ceil(effect.size / BLOCK_BYTES) * BLOCK_BYTES;
-    for (const sector of this.#exposed.keys()) {
-      const start = sector * this.#sectorBytes;
-      if (start >= effect.size && start < end) this.#exposed.delete(sector);
-    }
-    this.#image = blockZeroed(this.#image, effect.size);
+    if (typeof fate === "string" || effect.size % BLOCK_BYTES === 0) return;
+    const first = Math.floor(effect.size / this.#sectorBytes);
+    for (let index = 0; index < tailSectors(effect.size, this.#sectorBytes); index += 1) if (fate.zeroed(index)) this.#exposed.delete(first + index);
+    this.#image = tailZeroed(this.#image, effect.size, this.#sectorBytes, fate.zeroed);
   }
 
   some(effect: WriteEffect, fates: Fates): void {

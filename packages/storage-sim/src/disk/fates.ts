@@ -1,5 +1,5 @@
 import type { Adversary } from "../adversary.js";
-import { BLOCK_BYTES } from "./image.js";
+import { BLOCK_BYTES, tailSectors } from "./image.js";
 import type { EntryEffect, Sectors, TruncateEffect, WriteEffect } from "./inode.js";
 
 /** What is left of a write. */
@@ -10,8 +10,14 @@ export interface WriteFate {
   readonly size: number;
 }
 
-/** What is left of a cut, or of a growth by truncate. `zeroed`: the old size, and zeros from the new end to the end of its block. */
-export type TruncateFate = "none" | "done" | "zeroed";
+/** What is left of a cut, or of a growth by truncate. */
+export type TruncateFate = "none" | "done" | ZeroedTail;
+
+/** The old size, and zeros from the new end on in some sectors of its block. */
+export interface ZeroedTail {
+  /** Which sectors; the index counts from the one in which the new end lies to the end of the block. */
+  readonly zeroed: (index: number) => boolean;
+}
 
 /** What a place shows that belongs to a file and was never written: the number is that of a removed file whose bytes it shows. */
 export type Fill = "zeros" | "garbage" | number;
@@ -25,7 +31,7 @@ export interface Fates {
   entry(effect: EntryEffect): boolean;
   /** A file begins. */
   file(): void;
-  truncate(effect: TruncateEffect): TruncateFate;
+  truncate(effect: TruncateEffect, sectorBytes: number): TruncateFate;
   /** @param sectors - Those that it touches. */
   write(effect: WriteEffect, sectors: Sectors): WriteFate;
   /** @param dead - How many removed files are remembered. */
@@ -46,7 +52,7 @@ export function posixFates(adversary: Adversary): Fates {
   return {
     entry: () => survives("directory entry survives"),
     file: () => undefined,
-    truncate: (effect) => truncateFate(adversary, effect),
+    truncate: (effect, sectorBytes) => truncateFate(adversary, effect, sectorBytes),
     write(effect, sectors) {
       const keep = posixSectors(adversary, sectors.count);
       return { keep, size: growth(effect) === 0 ? 0 : posixSize(adversary, effect) };
@@ -74,9 +80,9 @@ export function orderedFates(adversary: Adversary): Fates {
     file() {
       sizesEnd = false;
     },
-    truncate(effect) {
+    truncate(effect, sectorBytes) {
       if (sizesEnd) return "none";
-      const fate = truncateFate(adversary, effect);
+      const fate = truncateFate(adversary, effect, sectorBytes);
       if (fate !== "done") sizesEnd = true;
       return fate;
     },
@@ -94,11 +100,16 @@ export function orderedFates(adversary: Adversary): Fates {
   };
 }
 
-/** A file system that cuts a file within a block writes the block with zeros behind the new end, before the cut is durable, as ext4 does. */
-function truncateFate(adversary: Adversary, { size, before }: TruncateEffect): TruncateFate {
+/**
+ * A file system that cuts a file within a block writes the block with zeros behind the new end, before the cut is durable, as ext4
+ * does. Blocks are smaller than 4096 bytes too, and the write may be torn: so any of the sectors have zeros.
+ */
+function truncateFate(adversary: Adversary, { size, before }: TruncateEffect, sectorBytes: number): TruncateFate {
   const zeroes = size < before.size && size % BLOCK_BYTES !== 0;
   const chosen = adversary.choose("truncate survives", zeroes ? 3 : 2);
-  return chosen === 0 ? "none" : chosen === 1 ? "done" : "zeroed";
+  if (chosen < 2) return chosen === 0 ? "none" : "done";
+  const keep = posixSectors(adversary, tailSectors(size, sectorBytes));
+  return typeof keep === "string" ? { zeroed: () => keep === "all" } : { zeroed: keep };
 }
 
 /** What is left of a write of which the first sectors are on the disk, and the size with them. */

@@ -392,7 +392,7 @@ const MAX_DEAD = 4;
 
 /** What is left of an effect that a flush dropped, as an effect that is durable. */
 function decided(effect: FileEffect, fates: Fates, sectorBytes: number): FileEffect {
-  if (effect.kind === "truncate") return { ...effect, state: fates.truncate(effect) === "done" ? "pinned" : "lost" };
+  if (effect.kind === "truncate") return { ...effect, state: fates.truncate(effect, sectorBytes) === "done" ? "pinned" : "lost" };
   const sectors = sectorsOf(effect, sectorBytes);
   const { keep, size } = fates.write(effect, sectors);
   if (keep === "none" && size === 0) return { ...effect, state: "lost" };

@@ -30,14 +30,28 @@ export function written(image: Image, bytes: Uint8Array, offset: number): Image 
   return { size: Math.max(image.size, end), chunks };
 }
 
-/** The image with zeros from `from` to the end of that block. */
-export function blockZeroed(image: Image, from: number): Image {
+/** How many sectors there are from the one in which byte `from` lies to the end of its block. */
+export function tailSectors(from: number, sectorBytes: number): number {
+  return Math.ceil((BLOCK_BYTES - (from % BLOCK_BYTES)) / sectorBytes);
+}
+
+/**
+ * The image with zeros from `from` on in some sectors of that block.
+ *
+ * @param zeroed - Which ones; the index counts from the one in which `from` lies.
+ */
+export function tailZeroed(image: Image, from: number, sectorBytes: number, zeroed: (index: number) => boolean): Image {
   const index = Math.floor(from / BLOCK_BYTES);
   const chunk = image.chunks[index];
   if (chunk === undefined || chunk === ZEROS) return image;
-  const zeroed = newChunk();
-  zeroed.set(chunk.subarray(0, from % BLOCK_BYTES));
-  return { size: image.size, chunks: image.chunks.with(index, zeroed) };
+  const fresh = newChunk();
+  fresh.set(chunk);
+  const start = from % BLOCK_BYTES;
+  const first = Math.floor(start / sectorBytes);
+  for (let at = 0; at < tailSectors(from, sectorBytes); at += 1) {
+    if (zeroed(at)) fresh.fill(0, Math.max(start, (first + at) * sectorBytes), (first + at + 1) * sectorBytes);
+  }
+  return { size: image.size, chunks: image.chunks.with(index, fresh) };
 }
 
 /** The image cut or grown to `size`. */

@@ -1,4 +1,4 @@
-import type { Fates } from "./fates.js";
+import type { Fates, ZeroedTail } from "./fates.js";
 import type { FileSystem } from "./file-system.js";
 import { sectorsOf, type EntryEffect, type FileEffect } from "./inode.js";
 
@@ -24,10 +24,10 @@ export type PendingEffect =
     };
 
 /**
- * What is left of an effect. `true`: all; `false`: nothing. Names are left whole or not at all. `zeroed`, of a truncate that cuts: the
- * old size, and zeros from the new end to the end of its block of 4096 bytes.
+ * What is left of an effect. `true`: all; `false`: nothing. Names are left whole or not at all. A truncate that cuts may leave the old
+ * size, with zeros from the new end on in sectors of its block of 4096 bytes.
  */
-export type Survival = boolean | "zeroed" | PartOfWrite;
+export type Survival = boolean | PartOfWrite | ZeroedTail;
 
 /** What is left of a write. */
 export interface PartOfWrite {
@@ -59,16 +59,18 @@ export function decidedFates(survives: (id: number) => Survival): Fates {
     file: () => undefined,
     truncate({ id }) {
       const survival = survives(id);
-      return survival === "zeroed" ? "zeroed" : survival === false ? "none" : "done";
+      if (typeof survival === "object") return "zeroed" in survival ? survival : "done";
+      return survival ? "done" : "none";
     },
     write(effect) {
       const survival = survives(effect.id);
-      if (typeof survival !== "object") return survival === true ? { keep: "all", size: effect.end } : { keep: "none", size: 0 };
+      if (typeof survival === "object" && "zeroed" in survival) return { keep: "none", size: 0 };
+      if (typeof survival === "boolean") return survival ? { keep: "all", size: effect.end } : { keep: "none", size: 0 };
       return { keep: survival.sector, size: survival.growthBytes === 0 ? 0 : Math.min(effect.end, effect.before.size + survival.growthBytes) };
     },
     fill({ id }, dead) {
       const survival = survives(id);
-      const fill = typeof survival !== "object" ? "zeros" : (survival.unwritten ?? "zeros");
+      const fill = typeof survival === "boolean" || "zeroed" in survival ? "zeros" : (survival.unwritten ?? "zeros");
       if (fill !== "removed") return fill;
       return dead > 0 ? dead - 1 : "zeros";
     },

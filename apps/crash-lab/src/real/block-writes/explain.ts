@@ -40,13 +40,10 @@ type TruncateOf = PendingEffect & { readonly kind: "truncate" };
 type EntryOf = PendingEffect & { readonly kind: "entry" };
 
 const SECTOR_BYTES = 512;
-const BLOCK_BYTES = 4096;
 /** Of names, as many are tried where they leave it open which file has them. */
 const MAX_CHOICES = 256;
 /** Of cuts of one file, the newest. */
 const MAX_CUTS = 10;
-/** Of those, where some that are not done may have zeroed their block. */
-const MAX_ZEROING_CUTS = 6;
 const NONE: PartOfWrite = { sector: () => false, growthBytes: 0 };
 
 function crash(disk: SimDisk, ...decisions: readonly Decisions[]): SimDisk {
@@ -141,7 +138,7 @@ function explainFiles(disk: SimDisk, entries: Decisions, seen: Tree): Explanatio
     if (path === undefined || bytes === undefined) continue;
     const found = explainFile({ disk, entries, path, effects, bytes });
     if (typeof found === "string") return impossible(`${path}, ${bytes.byteLength} bytes: no subset of its pending effects leaves it (${effects.map(describeEffect).join(", ")}): ${found}`);
-    if ([...found.decisions.values()].includes("zeroed")) cutsZeroedEarly += 1;
+    if ([...found.decisions.values()].some((it) => typeof it === "object" && "zeroed" in it)) cutsZeroedEarly += 1;
     for (const [id, survival] of found.decisions) decided.set(id, survival);
     for (const it of paths) anything.set(it, found.free);
   }
@@ -194,7 +191,7 @@ interface Answer {
 function explainFile(question: Question): Answer | string {
   const truncates = question.effects.filter((it): it is TruncateOf => it.kind === "truncate");
   const reasons: string[] = [];
-  for (const kept of cutChoices(truncates)) {
+  for (const kept of subsets(truncates.slice(-MAX_CUTS))) {
     const answer = explainSectors(question, kept);
     if (typeof answer !== "string") return answer;
     reasons.push(answer);
@@ -202,45 +199,49 @@ function explainFile(question: Question): Answer | string {
   return reasons.join("; ");
 }
 
-/** What may have become of the cuts: each done or not, then also with a block that was zeroed. */
-function* cutChoices(truncates: readonly TruncateOf[]): Generator<Decisions, void, undefined> {
-  yield* combinations(truncates.slice(-MAX_CUTS), () => [true, false]);
-  const zeroing = combinations(truncates.slice(-MAX_ZEROING_CUTS), ({ sizeBytes }) => (sizeBytes % BLOCK_BYTES === 0 ? [true, false] : [true, false, "zeroed"]));
-  for (const choice of zeroing) if ([...choice.values()].includes("zeroed")) yield choice;
+/** Which of the cuts are done. */
+function* subsets(cuts: readonly TruncateOf[]): Generator<ReadonlySet<TruncateOf>, void, undefined> {
+  for (let mask = 2 ** cuts.length - 1; mask >= 0; mask--) yield new Set(cuts.filter((_, index) => (mask & (1 << index)) !== 0));
 }
 
-function* combinations(effects: readonly TruncateOf[], survivals: (effect: TruncateOf) => readonly Survival[]): Generator<Decisions, void, undefined> {
-  const [first, ...rest] = effects;
-  if (first === undefined) {
-    yield new Map();
-    return;
-  }
-  for (const survival of survivals(first)) for (const others of combinations(rest, survivals)) yield new Map([[first.id, survival], ...others]);
-}
-
-/** With these truncates: for each sector one write whose survival, alone, shows what is seen there, or none. */
-function explainSectors(question: Question, truncates: Decisions): Answer | string {
+/** With these cuts done: for each sector one write whose survival, alone, shows what is seen there, or none; and whether a cut that is not done has zeroed it. */
+function explainSectors(question: Question, done: ReadonlySet<TruncateOf>): Answer | string {
   const { effects, bytes } = question;
   const writes = effects.filter((it): it is WriteOf => it.kind === "write");
-  const without = shown(question, truncates, writes, () => NONE);
+  const cuts = (zeroed: (sector: number) => boolean): Decisions => cutDecisions(effects, done, zeroed);
+  const views = [false, true].flatMap((isZeroed) => {
+    const decided = cuts(() => isZeroed);
+    const alone = writes.map((write) => ({ isZeroed, write, shows: shown(question, decided, writes, (it) => (it === write ? { sector: () => true } : NONE)) }));
+    return [{ isZeroed, write: undefined, shows: shown(question, decided, writes, () => NONE) }, ...alone];
+  });
+  const without = shown(question, cuts(() => false), writes, () => NONE);
   if (without.byteLength !== bytes.byteLength) return `at most ${without.byteLength} bytes`;
-  const exposing = shown(question, truncates, writes, () => ({ ...NONE, unwritten: "garbage" }));
-  const alone = writes.map((write) => shown(question, truncates, writes, (it) => (it === write ? { sector: () => true, growthBytes: 0 } : NONE)));
+  const exposing = shown(question, cuts(() => false), writes, () => ({ ...NONE, unwritten: "garbage" }));
   const chosen = new Map<number, WriteOf>();
+  const zeroed = new Set<number>();
   const free = new Set<number>();
   for (let sector = 0; sector * SECTOR_BYTES < bytes.byteLength; sector++) {
-    if (isSameSector(without, bytes, sector)) continue;
-    const index = alone.findIndex((it) => isSameSector(it, bytes, sector));
-    const write = writes[index];
-    if (write !== undefined) {
-      chosen.set(sector, write);
+    const view = views.find(({ shows }) => isSameSector(shows, bytes, sector));
+    if (view === undefined) {
+      free.add(sector);
+      if (isSameSector(without, exposing, sector)) return `sector ${sector} shows ${describeSector(bytes, sector)}`;
       continue;
     }
-    free.add(sector);
-    if (isSameSector(without, exposing, sector)) return `sector ${sector} shows ${describeSector(bytes, sector)}`;
+    if (view.isZeroed) zeroed.add(sector);
+    if (view.write !== undefined) chosen.set(sector, view.write);
   }
   const survivals = writes.map((write) => [write.id, grown(write, bytes.byteLength, { sector: (index) => chosen.get(firstSector(write) + index) === write })] as const);
-  return { decisions: new Map<number, Survival>([...truncates, ...survivals]), free };
+  return { decisions: new Map<number, Survival>([...cutDecisions(effects, done, zeroed.size === 0 ? undefined : (sector) => zeroed.has(sector)), ...survivals]), free };
+}
+
+/** @param zeroed - Which sectors of their blocks the cuts have zeroed that are not done. */
+function cutDecisions(effects: readonly PendingEffect[], done: ReadonlySet<TruncateOf>, zeroed: ((sector: number) => boolean) | undefined): Decisions {
+  const decide = (cut: TruncateOf): Survival => {
+    if (done.has(cut) || zeroed === undefined) return done.has(cut);
+    const first = Math.floor(cut.sizeBytes / SECTOR_BYTES);
+    return { zeroed: (index) => zeroed(first + index) };
+  };
+  return new Map(effects.filter((it): it is TruncateOf => it.kind === "truncate").map((cut) => [cut.id, decide(cut)]));
 }
 
 function describeEffect(effect: PendingEffect): string {
