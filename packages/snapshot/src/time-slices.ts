@@ -30,4 +30,4 @@ export class TimeSlices {
 }
 
 /** What others wait at most, together with the step that ends a slice late. */
-const SLICE_MS = 5;
+const SLICE_MS = 2;
