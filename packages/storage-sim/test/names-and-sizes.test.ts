@@ -170,11 +170,11 @@ describe("a listing", () => {
 });
 
 describe("truncate", () => {
-  test("comes back until it is synced", async () => {
+  test("comes back until it is synced, with zeros in sectors of the block in which it ends", async () => {
     const disk = newDisk();
     const file = await durableFile(disk, "/a", bytes("ABC"));
     await file.truncate(512);
-    expect(reachable(disk, (after) => content(after, "/a"))).toEqual(["A", "ABC"]);
+    expect(reachable(disk, (after) => content(after, "/a"))).toEqual(["A", "A..", "A.C", "AB.", "ABC"]);
     await file.datasync();
     expect(reachable(disk, (after) => content(after, "/a"))).toEqual(["A"]);
   });
