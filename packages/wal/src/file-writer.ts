@@ -11,6 +11,7 @@ import { notApplied, SegmentFiles, type SegmentFilesOptions } from "./segment-fi
 import type { SegmentChain } from "./segment-chain.js";
 import { readSegments, type SegmentHistory } from "./segment-reader.js";
 import type { LogRecovery } from "./types.js";
+import { withoutEffect } from "./without-effect.js";
 
 /** What {@link openFileWriter} needs. */
 export interface FileWriterOptions extends SegmentFilesOptions {
@@ -171,7 +172,7 @@ class FileWriter implements LogWriter {
 
   isFinal(error: unknown): boolean {
     // A poisoned file has written nothing, and never will: preparing space in it failed.
-    return !isHoldfastError(error) || error.outcome === "unknown" || error.code === "STORAGE_POISONED";
+    return !isHoldfastError(error) || error.outcome !== "not_applied" || error.code === "STORAGE_POISONED";
   }
 
   commits(range: CommitRange): CommitCursor {
@@ -216,9 +217,16 @@ class FileWriter implements LogWriter {
 
   async #commitToNew(commit: CommitBuffer): Promise<void> {
     if (this.#full) throw noRoom(this.#options.prefix);
+    const segment = await this.#newSegment().catch((error: unknown) => {
+      throw withoutEffect(error); // Nothing of the commit was written yet.
+    });
+    await this.#commitTo(segment, commit);
+  }
+
+  async #newSegment(): Promise<ActiveSegment> {
     const segment = this.#current === undefined ? await this.#first() : await this.#rotate();
     if (segment === undefined) throw unsteady(this.#options.prefix);
-    await this.#commitTo(segment, commit);
+    return segment;
   }
 
   /** Goes on in a new segment that names the end of this one. */
@@ -348,7 +356,9 @@ class FileWriter implements LogWriter {
 
   /** The floor that makes `seq` the first one kept: the newest segment of the history that begins at or before it. */
   async #floorAt(seq: number): Promise<Floor> {
-    await this.#chain.reach(seq);
+    await this.#chain.reach(seq).catch((error: unknown) => {
+      throw withoutEffect(error);
+    });
     return { seq, number: Math.max(this.#chain.find(seq)?.number ?? 1, this.#floor.number) };
   }
 

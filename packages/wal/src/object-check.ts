@@ -34,7 +34,7 @@ export function requireHeader(bytes: Uint8Array, key: string, position: number):
 }
 
 /** The error of an object of a newer version. */
-export function unsupportedObject(key: string, position: number, version: number): WalError {
+function unsupportedObject(key: string, position: number, version: number): WalError {
   const message = `an object of the log has version ${version}, and this package knows version 1`;
   return new WalError("WAL_UNSUPPORTED_VERSION", message, { operation: "read", key, offset: 0, position });
 }

@@ -17,6 +17,7 @@ import { removeTrimmed } from "./object-trim.js";
 import type { LogSettings } from "./options.js";
 import { PositionIndex } from "./position-index.js";
 import type { LogRecovery } from "./types.js";
+import { withoutEffect } from "./without-effect.js";
 
 /** What {@link openObjectWriter} needs. */
 export interface ObjectWriterOptions {
@@ -131,7 +132,9 @@ class ObjectWriter implements LogWriter, ObjectHistory {
   }
 
   async trim(seq: number): Promise<void> {
-    const last = await this.#lastCommitBelow(seq);
+    const last = await this.#lastCommitBelow(seq).catch((error: unknown) => {
+      throw withoutEffect(error);
+    });
     if (last === undefined || last.position <= this.#origin.floor) return;
     const { prefix } = this.objects;
     const { logId } = this.#origin;

@@ -132,7 +132,7 @@ export function encodePack(objects: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Writes a header into the first 128 bytes. `name` is the last part of the object's key. */
-export function encodeObjectHeader(bytes: Uint8Array, header: ObjectHeader, name: string): void {
+function encodeObjectHeader(bytes: Uint8Array, header: ObjectHeader, name: string): void {
   bytes.fill(0, 0, OBJECT_HEADER_BYTES);
   bytes.set(MAGIC, 0);
   bytes[VERSION] = OBJECT_VERSION;
