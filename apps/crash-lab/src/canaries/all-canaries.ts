@@ -3,9 +3,23 @@ import { fsCanaries } from "./fs-canaries.js";
 import { snapshotCanaries } from "./snapshot-canaries.js";
 import { walAccessCanaries } from "./wal-access-canaries.js";
 import { walFormatCanaries } from "./wal-format-canaries.js";
+import { walObjectReaderCanaries } from "./wal-object-reader-canaries.js";
+import { walObjectRemovalCanaries } from "./wal-object-removal-canaries.js";
+import { walObjectWriterCanaries } from "./wal-object-writer-canaries.js";
 import { walRecoveryCanaries } from "./wal-recovery-canaries.js";
 import { walSmallHeadCanaries } from "./wal-small-head-canaries.js";
 import { walWriterCanaries } from "./wal-writer-canaries.js";
 
 /** Every canary, each under a name of its own. A later package adds its own here. */
-export const CANARIES: readonly Canary[] = [...fsCanaries, ...walWriterCanaries, ...walRecoveryCanaries, ...walFormatCanaries, ...walAccessCanaries, ...walSmallHeadCanaries, ...snapshotCanaries];
+export const CANARIES: readonly Canary[] = [
+  ...fsCanaries,
+  ...walWriterCanaries,
+  ...walRecoveryCanaries,
+  ...walFormatCanaries,
+  ...walAccessCanaries,
+  ...walSmallHeadCanaries,
+  ...walObjectWriterCanaries,
+  ...walObjectRemovalCanaries,
+  ...walObjectReaderCanaries,
+  ...snapshotCanaries,
+];

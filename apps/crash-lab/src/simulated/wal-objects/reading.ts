@@ -4,20 +4,29 @@ import { Violation } from "../violation.js";
 import { expectedError } from "./errors.js";
 import type { Schedule } from "./schedule.js";
 
+/** How {@link readThrough} reads. */
+export interface ReadThroughOptions {
+  /** What was acknowledged before. */
+  readonly atLeast: number;
+  /** Default: where the log begins. */
+  readonly from?: number;
+  readonly reverse?: boolean;
+}
+
 /** Reads everything that a log shows, forwards or backwards, and compares it with what was promised. Answers whether it came to the end. */
-export async function readThrough(schedule: Schedule, log: Pick<LogReader, "firstSeq" | "read">, who: string, options: { readonly atLeast: number; readonly reverse?: boolean }): Promise<boolean> {
+export async function readThrough(schedule: Pick<Schedule, "isCalm" | "ledger">, log: Pick<LogReader, "firstSeq" | "read">, who: string, options: ReadThroughOptions): Promise<boolean> {
   const { ledger } = schedule;
   const wasCalm = schedule.isCalm;
   const records: { readonly seq: number; readonly text: string }[] = [];
   try {
-    for await (const record of log.read({ reverse: options.reverse ?? false })) records.push(shown(record));
+    for await (const record of log.read({ from: options.from, reverse: options.reverse ?? false })) records.push(shown(record));
   } catch (error) {
     requireTrimAsked(schedule, expectedError(error, `reading by ${who}`, wasCalm));
     return false;
   }
   if (options.reverse === true) records.reverse();
   for (const [index, { seq, text }] of records.entries()) {
-    const expected = (records[0]?.seq ?? 0) + index;
+    const expected = (options.from ?? records[0]?.seq ?? 0) + index;
     if (seq !== expected) throw new Violation("I15", `${who} was given record ${seq} where ${expected} had to be`);
     ledger.deliver(seq, text);
   }
@@ -52,7 +61,7 @@ export async function followThrough(schedule: Schedule, reader: LogReader, who: 
   }
 }
 
-function requireTrimAsked({ ledger }: Schedule, error: HoldfastError): void {
+function requireTrimAsked({ ledger }: Pick<Schedule, "ledger">, error: HoldfastError): void {
   if (hasCode(error, "WAL_TRIMMED") && "firstSeq" in error && typeof error.firstSeq === "number") ledger.begin(error.firstSeq);
 }
 
