@@ -75,12 +75,16 @@ export async function startServer(name, program) {
   child.on("exit", () => { life.ended = true; });
   // The last resort, where nothing can be waited for any more: by the id of this child.
   const kill = () => { if (!life.ended) child.kill("SIGKILL"); };
-  process.once("exit", kill);
+  const end = () => {
+    kill();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once("exit", end);
   const stop = async () => {
     if (!life.ended) child.kill("SIGTERM");
     for (let waited = 0; !life.ended && waited < 5_000; waited += 50) await sleep(50);
     kill();
-    process.removeListener("exit", kill);
+    process.removeListener("exit", end);
     rmSync(directory, { recursive: true, force: true });
   };
   const endpoint = `http://127.0.0.1:${port}`;

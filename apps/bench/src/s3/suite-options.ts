@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 
 /** What the user asked for, checked. */
 export interface S3Options {
@@ -37,7 +37,7 @@ export function parseS3Options(args: readonly string[], familyNames: readonly st
         "HOLDFAST_S3_ENDPOINT names another server, which is left with what was written to it.",
     )
     .option("--only <regex>", `run only the parts whose name matches: ${familyNames.join(", ")}`, regularExpression)
-    .option("--server <name>", "which server is started: versitygw, minio or moto (default: the first that can be had)")
+    .addOption(new Option("--server <name>", "which server is started (default: the first that can be had)").choices(["versitygw", "minio", "moto"]))
     .option("--runs <rounds>", "rounds of each comparison", numberBetween(1, 99, true), 3)
     .option("--seconds <seconds>", "of each run of a comparison of rates", numberBetween(0.1, 600, false), 2)
     .option("--put-price <dollars>", "for 1,000 PUT, POST or LIST requests (default: as Amazon lists it for S3 Standard in us-east-1; check yours)", numberBetween(0, 1000, false), 0.005)

@@ -29,7 +29,10 @@ export async function runS3Suite(args: readonly string[]): Promise<number> {
   const options = parseS3Options(args, [...SERVER_FAMILIES, idleFamily].map(({ id }) => id));
   const scratch = await openScratch(options.directory);
   const chosen = SERVER_FAMILIES.filter((family) => isChosen(family.id, options));
-  const session = chosen.length === 0 ? { missing: "not asked for" } : await openS3Session(options.server);
+  const session = chosen.length === 0 ? { missing: "not asked for" } : await openS3Session(options.server).catch((error: unknown) => {
+    scratch.remove();
+    throw error;
+  });
   const stopOnSignal = (): void => {
     if ("stop" in session) void session.stop();
   };

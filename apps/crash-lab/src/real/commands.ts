@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 
 import type { BlockWritesOptions } from "./block-writes/run.js";
 import type { CompareOptions } from "./compare/run.js";
@@ -55,7 +55,7 @@ export function addRealCommands(program: Command): void {
   rung(program, "takeover", "lets processes take one log on a real S3 server from each other, some of them stopped or killed meanwhile")
     .option("--cycles <number>", "how many takeovers at most", wholeNumber, 100)
     .option("--seconds <seconds>", "for so long at most", wholeNumber)
-    .option("--server <name>", "which server is started (default: the first of those of `npm run test:s3` that can be had)")
+    .addOption(new Option("--server <name>", "which server is started (default: the first of those of `npm run test:s3` that can be had)").choices(["versitygw", "minio", "moto"]))
     .action(async (options: TakeoverRungOptions) => {
       const { runTakeover } = await import("./takeover/run.js");
       process.exitCode = await runTakeover(options);
