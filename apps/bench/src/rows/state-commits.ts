@@ -23,7 +23,7 @@ export const stateCommitsFamily: RowFamily = {
       name,
       run: async (round) => {
         const root = await context.scratch.directory("state-commits");
-        const [p50, p999, made] = await stateReport("./state-commits-worker.js", [root, every]);
+        const [p50, p999, made] = await stateReport(new URL("./state-commits-worker.js", import.meta.url), [root, every]);
         await context.scratch.discard(root);
         if (round > 0) tails.get(name)?.push(p999);
         snapshots += made;

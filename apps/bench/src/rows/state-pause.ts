@@ -22,7 +22,7 @@ export const statePauseFamily: RowFamily = {
       for (const mode of ["none", ...MODES.map((it) => it.mode)]) {
         context.progress.step(`${WORK}: ${mode}, ${round} of ${context.runs}`);
         const root = await context.scratch.directory("state-pause");
-        const [pause, duration, memory] = await stateReport("./state-pause-worker.js", [root, mode]);
+        const [pause, duration, memory] = await stateReport(new URL("./state-pause-worker.js", import.meta.url), [root, mode]);
         await context.scratch.discard(root);
         pauses.set(mode, [...(pauses.get(mode) ?? []), pause]);
         const { durations = [], memories = [] } = details.get(mode) ?? {};

@@ -3,7 +3,7 @@ import { median, spread } from "../statistics.js";
 import { stateReport } from "./state-report.js";
 
 const WORK = "state store, open with 1 GiB of events";
-const WORKER = "./state-reopen-worker.js";
+const WORKER = new URL("./state-reopen-worker.js", import.meta.url);
 
 /** Opening with a fresh snapshot, against replaying the whole log. */
 export const stateReopenFamily: RowFamily = {
