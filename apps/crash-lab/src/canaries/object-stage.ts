@@ -41,8 +41,8 @@ export class ObjectStage {
     return driveClock(this.#clock, work);
   }
 
-  /** A process of its own. */
-  storage(hook: RequestHook = (_, send) => send()): StorageBackend {
+  /** A process of its own. `attempts`: how often its backend makes a request by itself. */
+  storage(hook: RequestHook = (_, send) => send(), attempts = 1): StorageBackend {
     this.#processes += 1;
     const inner = this.store.port();
     return this.#cast.modules.storageS3.s3Backend({
@@ -51,7 +51,7 @@ export class ObjectStage {
       region: "us-east-1",
       credentials: { accessKeyId: "key", secretAccessKey: "secret" },
       conditionalWrites: "trusted",
-      attempts: 1,
+      attempts,
       clock: this.#clock,
       random: seededRandom(this.#processes),
       port: { ...inner, request: (sent) => hook({ method: sent.method, name: nameOf(sent.url) }, () => inner.request(sent)) },

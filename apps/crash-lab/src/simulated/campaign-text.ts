@@ -1,6 +1,7 @@
 import { FAULT_OPERATIONS, type FaultKind, type SimOperation } from "@holdfast/storage-sim";
 import Table from "cli-table3";
 import { sumOf, type CampaignPart } from "./campaign.js";
+import { objectCoverageText } from "./wal-objects/object-coverage-text.js";
 import type { Counts } from "./store-history.js";
 
 /** What was explored and found, as a person reads it. */
@@ -15,6 +16,7 @@ export function campaignText(parts: readonly CampaignPart[]): string {
     operationsTable(parts, stores),
     "Faults that hit, by kind and operation:",
     faultsTable(parts, stores),
+    ...objectCoverageText(parts),
     ...violations,
     `${count(parts.reduce((sum, { states }) => sum + states, 0))} crash states, ${violations.length} violations`,
   ].join("\n");

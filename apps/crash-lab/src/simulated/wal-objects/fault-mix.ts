@@ -1,4 +1,4 @@
-import { OBJECT_FAULT_OPERATIONS, type ObjectFaultChance, type ObjectFaultKind, type ObjectOperation } from "@holdfast/storage-sim/object-store";
+import { OBJECT_FAULT_OPERATIONS, type ObjectFaultChance, type ObjectFaultKind } from "@holdfast/storage-sim/object-store";
 import type { Adversary } from "@holdfast/storage-sim";
 import type { Draw } from "../draws.js";
 import type { Counts, Profile } from "../store-history.js";
@@ -48,9 +48,6 @@ export function faultMix(draw: Draw, profile: Profile): FaultMix {
 export const SCHEDULED_KINDS: readonly ObjectFaultKind[] = [
   "drop", "lose", "late", "twice", "fail", "failAfter", "conflict", "refuse", "slow", "cut", "drip", "stall", "partial", "page", "staleToken",
 ];
-
-/** Operations that the log makes through the backend. */
-export const SCHEDULED_OPERATIONS: readonly ObjectOperation[] = ["PutObject", "HeadObject", "GetObject", "ListObjects", "DeleteObjects"];
 
 /** After these nobody knows whether it was done. */
 const AMBIGUOUS: readonly ObjectFaultKind[] = ["drop", "lose", "late", "twice", "fail", "failAfter", "conflict"];

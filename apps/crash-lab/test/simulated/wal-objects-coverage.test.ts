@@ -1,0 +1,15 @@
+import { expect, it } from "vitest";
+import { objectCoverageText } from "../../src/simulated/wal-objects/object-coverage-text.js";
+
+it("shows which fault hit which request, and what never fired", () => {
+  const part = { operations: new Map([["PutObject", 1200], ["GetObject", 7]]), faults: new Map([["lose PutObject", 31]]) };
+  const text = objectCoverageText([part]).join("\n");
+  expect(text).toMatch(/requests\s.*7\s.*1,200/);
+  expect(text).toMatch(/lose\s.*31/);
+  expect(text).toMatch(/drop\s.*NEVER FIRED\s.*NEVER FIRED/);
+  expect(text).not.toContain("ListObjects");
+});
+
+it("says nothing about disks", () => {
+  expect(objectCoverageText([{ operations: new Map([["open", 5]]), faults: new Map() }])).toEqual([]);
+});
