@@ -90,7 +90,8 @@ export interface AppendableStorage {
    *
    * - `create`: the object must not exist (STORAGE_ALREADY_EXISTS). The empty object and its name are durable once resolved
    *   or, at the latest, when the first `append` resolves. `reserveBytes` lets the backend prepare zeroed space up to that
-   *   size ahead of the appends, to make them cheaper; a reader may then see zeros behind `size`.
+   *   size ahead of the appends, to make them cheaper; a reader may then see zeros behind `size`. Not before the second
+   *   `append` is called: an object that is longer than its first append shows that that one has resolved.
    * - `continue`: the object must exist (STORAGE_NOT_FOUND); `size` is what is found. For formats that continue a file.
    *
    * `sync: "each"` (default) makes every append durable before it resolves. `sync: "manual"` resolves when the bytes are

@@ -55,7 +55,7 @@ export class MemoryFile implements AppendFile {
       this.#node.version = {
         buffer: room,
         dataBytes: Math.max(dataBytes, end),
-        size: Math.max(size, end, preparedBytes(this.#reserveBytes, end)),
+        size: Math.max(size, end, dataBytes === 0 ? 0 : preparedBytes(this.#reserveBytes, end)),
         modifiedAt: this.#owner.clock.now(),
       };
     });
@@ -106,8 +106,8 @@ export class MemoryFile implements AppendFile {
 
 /**
  * How far space is prepared when `end` bytes are in use: like a directory of files, a little at first, then as much again as is
- * used, at most a mebibyte ahead. So readers meet zeros behind the end here too.
+ * used, at most a mebibyte ahead. So readers meet zeros behind the end here too. The first append brings none.
  */
-export function preparedBytes(reserveBytes: number, end: number): number {
+function preparedBytes(reserveBytes: number, end: number): number {
   return Math.min(reserveBytes, end + Math.min(Math.max(end, 65_536), 1_048_576));
 }

@@ -17,7 +17,7 @@ import type { StorageErrorDetails } from "./errors.js";
 import { closedError, Handle, type Held } from "./handle.js";
 import { requireKey, requirePrefix, type StorageKey, type StoragePrefix } from "./keys.js";
 import { BACKEND_NAME, copyOf, Disk, failure, grown, requireSize, type MemoryDisk, type Node, type Version } from "./memory-disk.js";
-import { MemoryFile, preparedBytes, type FileOwner } from "./memory-file.js";
+import { MemoryFile, type FileOwner } from "./memory-file.js";
 import type { Clock } from "./ports.js";
 import { systemClock } from "./system.js";
 
@@ -165,17 +165,16 @@ class MemoryBackend implements StorageBackend {
       requireKey("open", key);
       const reserveBytes = options.mode === "create" ? (options.reserveBytes ?? 0) : 0;
       requireSize("reserveBytes", reserveBytes, call);
-      const node = options.mode === "create" ? this.#makeNode(call, reserveBytes) : this.#continueNode(call);
+      const node = options.mode === "create" ? this.#makeNode(call) : this.#continueNode(call);
       const file = new MemoryFile(key, node, reserveBytes, this.#owner);
       this.#handle.hold(file);
       return file;
     });
   }
 
-  #makeNode(call: WriteCall, reserveBytes: number): Node {
+  #makeNode(call: WriteCall): Node {
     this.#requireFree(call);
-    const size = preparedBytes(reserveBytes, 0);
-    const node: Node = { version: { buffer: new Uint8Array(0), dataBytes: 0, size, modifiedAt: this.#clock.now() } };
+    const node: Node = { version: { buffer: new Uint8Array(0), dataBytes: 0, size: 0, modifiedAt: this.#clock.now() } };
     this.#disk.nodes.set(call.key, node);
     return node;
   }

@@ -103,8 +103,8 @@ function expected({ files, key, records, olderRecords, frames }: Sample, harmed:
   };
   const corrupt = (offset: number): Outcome => ({ kind: "error", code: "WAL_CORRUPT", key, offset });
   const older = records.slice(0, olderRecords);
-  // A header or begin that is harmed with nothing behind it was being made.
-  if (differs(0, 128)) return isThere(4096, harmed.length) ? corrupt(0) : { kind: "records", records: older, torn: undefined };
+  // A file grows when its header is durable; a begin that is harmed with nothing behind it was being made.
+  if (differs(0, 128)) return harmed.length > 4096 ? corrupt(0) : { kind: "records", records: older, torn: undefined };
   const hasFrames = frames.some((it) => !differs(it.offset, it.offset + FRAME_HEADER_BYTES));
   if (differs(4096, 4240)) return hasFrames ? corrupt(4096) : { kind: "records", records: older, torn: undefined };
   const bad = frames.findIndex((it) => differs(it.offset, it.end));

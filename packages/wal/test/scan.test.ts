@@ -25,8 +25,7 @@ describe("the class of a segment", () => {
     ["an empty file", () => new Uint8Array(0)],
     ["a header that was cut short", (it) => it.bytes().slice(0, 100)],
     ["a header with a hole, and nothing behind it", (it) => withZeros(it.bytes(4096), 16, 32)],
-    ["a header with a hole, and zeros behind it", (it) => withZeros(it.bytes(300_000), 16, 8192)],
-    ["zeros", () => new Uint8Array(2 * SCAN_WINDOW_BYTES + 5)],
+    ["a header's worth of zeros", () => new Uint8Array(4096)],
     ["the header of another number", () => new SegmentBuilder({ number: 3 }).bytes(4096)],
   ])("absent: %s", (_, make) => {
     expect(scan(2, make(new SegmentBuilder({ number: 2 })))).toEqual({ class: "absent", number: 2 });
@@ -42,6 +41,14 @@ describe("the class of a segment", () => {
     const bytes = segment.bytes();
     harm(bytes);
     expect(scan(1, bytes)).toMatchObject({ class: "damaged", offset: 0 });
+  });
+
+  test.each<[string, (segment: SegmentBuilder) => Uint8Array]>([
+    ["zeros", () => new Uint8Array(2 * SCAN_WINDOW_BYTES + 5)],
+    ["one byte more than a header, all zeros", () => new Uint8Array(4097)],
+    ["a header with a hole, and zeros behind it", (it) => withZeros(it.bytes(300_000), 16, 8192)],
+  ])("damaged at 0, since it grew when its header was durable: %s", (_, make) => {
+    expect(scan(1, make(new SegmentBuilder({ number: 1 })))).toMatchObject({ class: "damaged", offset: 0 });
   });
 
   test("damaged at 0: one byte, far behind a bad header", () => {

@@ -6,7 +6,7 @@ import type { Fault, FaultKind, FaultPlan } from "@holdfast/storage-sim";
  * - `honest`: the disk fails openly. Every promise holds.
  * - `harmed`: one piece of what was durable is changed, or cannot be read, behind everybody's back. Nothing wrong is delivered,
  *   and nothing is lost silently that stood in other blocks than its evidence.
- * - `lied`: a flush that did nothing was answered with ok, at once or when it was repeated by somebody else, or a read or write went
+ * - `lied`: a flush that did nothing was answered with ok, at once or when it was repeated by somebody else, or a write went
  *   to another place. Nothing wrong is delivered.
  */
 export type FaultClass = "honest" | "harmed" | "lied";
@@ -23,8 +23,8 @@ function faultClass({ kind, operation }: Fault): FaultClass {
   if (HARMING.has(kind)) return "harmed";
   if (kind === "lie") return "lied";
   if (kind === "lost") return operation === "dsyncWrite" ? "harmed" : "lied";
-  // Not one piece, but all that was read at once, which may be a whole segment: it may look as if nothing was ever written there.
-  if (kind === "misdirect") return "lied";
+  // A read of another place says at worst that a file is damaged which is not.
+  if (kind === "misdirect") return operation === "read" ? "harmed" : "lied";
   // A directory whose flush has failed shows names that the disk does not have; the next process flushes it, is answered ok, and
   // has no way to know.
   if (kind === "drop" && (operation === "syncDirectory" || operation === "*")) return "lied";

@@ -256,6 +256,14 @@ export const appendCases: readonly ConformanceCase[] = [
       await isThere(other, KEY, content);
     },
 
+    "nothing is prepared before the second append": async ({ backend, reopen }) => {
+      const file = await created(backend, { reserveBytes: 300_000 });
+      await isThere(backend, KEY, new Uint8Array(0));
+      await file.append(sampleBytes(4096, 1));
+      await isThere(await reopen(), KEY, sampleBytes(4096, 1));
+      await file.close();
+    },
+
     "reserved space without an append is cut off as well": async ({ backend, reopen }) => {
       const file = await created(backend, { reserveBytes: 300_000 });
       const seen = await backend.read(KEY);

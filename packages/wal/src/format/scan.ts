@@ -148,10 +148,8 @@ export function* scanSegment(number: number, fileBytes: number): Generator<ByteW
   if (fileBytes > 0) yield* load(view, 0);
   const decoded = decodeSegmentHeader(view.bytes, number);
   if (decoded.state === "unsupported") return { class: "unsupported", number, version: decoded.version, flags: decoded.flags };
-  if (decoded.state === "invalid") {
-    const { nonZeroEnd } = yield* search(view, SEGMENT_HEADER_BYTES, NO_CHECK);
-    return nonZeroEnd === 0 ? { class: "absent", number } : damaged(number, 0, "the segment header is damaged");
-  }
+  // A file grows beyond its header only when that is durable.
+  if (decoded.state === "invalid") return fileBytes <= SEGMENT_HEADER_BYTES ? { class: "absent", number } : damaged(number, 0, "the segment header is damaged");
   const header = decoded.header;
   const check = frameCheck(header.salt);
   const begun = decodeBegin(view.bytes, BEGIN_OFFSET, number, check);
@@ -282,8 +280,6 @@ type Halt =
 type Reading<T> = Generator<ByteWindow, T, Uint8Array>;
 
 const NO_BYTES = new Uint8Array(0);
-/** Finds nothing: a frame's mark is never negative. */
-const NO_CHECK: FrameCheck = { mark: -1, seedAt: () => 0 };
 /** Bodies up to this size are brought into one window, larger ones are checked window by window. */
 const WHOLE_BODY_BYTES = 64 * 1024;
 const LOAD: Halt = { kind: "load" };

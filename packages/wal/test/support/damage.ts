@@ -50,7 +50,7 @@ export function expectedOf(log: BuiltLog, index: number, harmed: Uint8Array): Ex
 
   const before = log.segments.slice(0, -1);
   const evidence = segment.frames.filter((it) => !isHit(it.offset, it.offset + FRAME_HEADER_BYTES));
-  if (isHit(0, 128)) return harmed.subarray(4096).some((it) => it !== 0) ? corrupt(0) : contentOf(before);
+  if (isHit(0, 128)) return harmed.length > 4096 ? corrupt(0) : contentOf(before);
   if (isHit(4096, 4240)) return evidence.length > 0 ? corrupt(4096) : contentOf(before);
   if (evidence.some((it) => it.durableThrough > end)) return corrupt(end);
   if (evidence.length === 0) return contentOf(before, segment.begin.floor);
