@@ -12,7 +12,7 @@ export interface Image {
 
 export const CHUNK_BYTES = 4096;
 /** What file systems take space in. A chunk is a block. */
-export const BLOCK_BYTES: number = CHUNK_BYTES;
+export const BLOCK_BYTES = 4096;
 export const EMPTY: Image = { size: 0, chunks: [] };
 
 /** The image with `bytes` written at `offset`; what lies between the old end and there was never written. */
