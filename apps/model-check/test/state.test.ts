@@ -36,7 +36,7 @@ describe("State", () => {
     taken.push(...[...bytes.keys()].filter((index) => bytes[index] !== 0));
 
     expect(new Set(taken).size).toBe(taken.length);
-    expect(taken).toHaveLength(MAX_SEGMENTS * (11 + MAX_FRAMES * 6) + 17 + 16 + 6 + 2 + 4);
+    expect(taken).toHaveLength(MAX_SEGMENTS * (11 + MAX_FRAMES * 6) + 18 + 16 + 6 + 2 + 4);
   });
 
   it("finds each block at its place", () => {
