@@ -286,4 +286,4 @@ function corrupt(segment: ReadableSegment, offset: number, reason: string): WalE
 }
 
 const FIRST_WINDOW_BYTES = 64 * 1024;
-const LAST_WINDOW_BYTES = 2 * 1024 * 1024;
+const LAST_WINDOW_BYTES = 1024 * 1024;
