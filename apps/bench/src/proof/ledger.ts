@@ -21,6 +21,7 @@ export interface Ledger {
   findings(): readonly Finding[];
 }
 
+/** An empty ledger: nothing was offered yet. */
 export function createLedger(): Ledger {
   let ranges: SeqRange[] = [];
   let count = 0;

@@ -22,6 +22,7 @@ export async function gibibyteLog(context: BenchContext): Promise<GibibyteLog> {
   return await known;
 }
 
+/** A closed log of about 1 GiB, and where it lies. */
 export interface GibibyteLog {
   readonly root: string;
   readonly prefix: string;

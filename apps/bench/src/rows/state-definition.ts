@@ -13,6 +13,7 @@ export interface Placed {
 }
 
 const PAGE_ITEMS = 1024;
+/** Bytes of one item of the measured state. */
 export const ITEM_BYTES = 1024;
 
 /** What is measured, also by a worker thread that builds its snapshots. */

@@ -22,6 +22,7 @@ export function powerLost({ onCrash }: SceneCast, disk: SimDisk): SimDisk {
   return disk.crash({ kind: "power", adversary: mildAdversary });
 }
 
+/** The UTF-8 bytes of a text. */
 export function text(value: string): Uint8Array {
   return Buffer.from(value);
 }

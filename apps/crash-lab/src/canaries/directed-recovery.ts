@@ -77,6 +77,7 @@ export const recoveryScenes: readonly Scene[] = [
   },
 ];
 
+/** A log whose appends are synced once a second of the virtual clock. */
 export const relaxed: LifeOptions = { durability: { syncEveryMs: 1000 } };
 
 /** An opening reads less often than this. */

@@ -6,6 +6,7 @@ import { CANARIES } from "./all-canaries.js";
 import { hunt, type Hunt } from "./hunt.js";
 import { huntsTable } from "./table.js";
 
+/** Which canaries are hunted, and where the result is written. */
 export interface CanariesOptions {
   /** Only canaries whose names contain this. */
   readonly only?: string | undefined;

@@ -18,6 +18,7 @@ export interface LoopDisk {
   detach(): Promise<void>;
 }
 
+/** File systems that know FS_IOC_SHUTDOWN and can be made here. */
 export type FileSystem = "ext4" | "xfs";
 
 /** Why there can be no loop disk with this file system here, or `undefined`. */

@@ -28,21 +28,25 @@ export interface Need {
   isThere(): boolean;
 }
 
+/** The system calls and ioctls that are used. */
 export const linux: Need = {
   reason: `needs Linux, this is ${process.platform}`,
   isThere: () => process.platform === "linux",
 };
 
+/** The right to mount. */
 export const root: Need = {
   reason: "needs root, to mount file systems",
   isThere: () => process.getuid?.() === 0,
 };
 
+/** Block devices over files. */
 export const loopDevices: Need = {
   reason: "there are no loop devices (/dev/loop-control)",
   isThere: () => existsSync("/dev/loop-control"),
 };
 
+/** File systems served by a process. */
 export const fuse: Need = {
   reason: "there is no FUSE (/dev/fuse)",
   isThere: () => existsSync("/dev/fuse"),

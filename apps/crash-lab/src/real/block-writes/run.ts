@@ -32,6 +32,7 @@ export interface BlockWritesOptions {
   readonly json?: string;
 }
 
+/** Records block writes, builds crash states of them, and compares. Answers the exit code. */
 export async function runBlockWrites(options: BlockWritesOptions): Promise<number> {
   const workspace = openWorkspace(options.directory);
   try {

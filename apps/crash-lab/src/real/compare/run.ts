@@ -30,6 +30,7 @@ export interface CompareOptions {
   readonly json?: string;
 }
 
+/** Runs one script and its power cuts under each store. Answers the exit code. */
 export async function runCompare(options: CompareOptions): Promise<number> {
   const workspace = openWorkspace(options.directory);
   try {

@@ -27,6 +27,7 @@ export interface FailedSyncOptions {
   readonly json?: string;
 }
 
+/** Lets a disk fail to write one record, in each way, under each store. Answers the exit code. */
 export async function runFailedSync(options: FailedSyncOptions): Promise<number> {
   const workspace = openWorkspace(options.directory);
   try {

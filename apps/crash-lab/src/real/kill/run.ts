@@ -24,6 +24,7 @@ export interface KillOptions {
   readonly json?: string;
 }
 
+/** Kills writers of each store until the time or the cycles are over. Answers the exit code. */
 export async function runKill(options: KillOptions): Promise<number> {
   const workspace = openWorkspace(options.directory);
   try {
