@@ -35,7 +35,7 @@ export async function tryPut(writing: Writing, writeId: string, bytes: Uint8Arra
  * so may one that a proxy sent twice; the store then says that the key is taken. Who took it is read back: every call writes a
  * random id into the object's metadata, so that two calls with the same body are told apart too.
  *
- * @throws STORAGE_ALREADY_EXISTS; other StorageErrors with the outcome over all attempts; `signal.reason`.
+ * @throws STORAGE_ALREADY_EXISTS and other StorageErrors, with the outcome over all attempts; `signal.reason`.
  */
 export async function commit(writing: Writing, writeId: string, tryCommit: Commit): Promise<void> {
   const { store, failure, signal: caller } = writing;
@@ -82,8 +82,9 @@ async function requireOurs(writing: Writing, writeId: string, refusal: RequestFa
   const head = await tryHead(store, name, signal);
   if (head?.writeId === writeId) return;
   if (!isDoubtful && refusal.code === "NoSuchUpload") throw uploadIsGone(failure, refusal);
-  if (ifAbsent && (head !== undefined || !isDoubtful)) throw alreadyExists(failure, refusal);
-  // It is gone, or was replaced: ours may have been there before.
+  // After an attempt without an answer ours may have been there before, and have been removed since.
+  const outcome = isDoubtful ? "unknown" : "not_applied";
+  if (ifAbsent && (head !== undefined || !isDoubtful)) throw alreadyExists({ ...failure, outcome }, refusal);
   throw storageError("STORAGE_WRITE_FAILED", "an answer was lost, and the object of that time is not there any more", {
     ...failure,
     outcome: "unknown",

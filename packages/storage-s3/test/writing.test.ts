@@ -1,4 +1,4 @@
-import { HttpPortError } from "@holdfast/storage/ports";
+import { HttpPortError, type HttpRequest, type HttpResponse } from "@holdfast/storage/ports";
 import { recordedAdversary } from "@holdfast/storage-sim";
 import { parseObjectPlan, type ObjectFaultKind } from "@holdfast/storage-sim/object-store";
 import { describe, expect, it } from "vitest";
@@ -52,6 +52,25 @@ describe("create", () => {
     await it.run(it.backend(trusted).create(key(), bytes("same")));
     const error = storageErrorOf(await it.failure(it.backend(trusted).create(key(), bytes("same"))));
     expect(error.code).toBe("STORAGE_ALREADY_EXISTS");
+  });
+
+  it.each<ObjectFaultKind>(["lose", "drop", "failAfter", "fail"])("is lost to another object after %s, and does not say that its own never was there", async (kind) => {
+    const it = sim({ faults: parseObjectPlan(`PutObject#1=${kind}`) });
+    const port = it.store.port();
+    let puts = 0;
+    const request = async (sent: HttpRequest): Promise<HttpResponse> => {
+      if (sent.method === "PUT") puts += 1;
+      if (puts === 2) {
+        // What the first attempt may have made is gone by then, and somebody else has taken the key.
+        await port.request({ method: "DELETE", url: sent.url, headers: {} });
+        await port.request({ method: "PUT", url: sent.url, headers: {}, body: bytes("other") });
+      }
+      return port.request(sent);
+    };
+    const mine = it.backend({ ...trusted, port: { ...port, request } });
+    const error = storageErrorOf(await it.failure(mine.create(key(), bytes("mine"))));
+    expect(error).toMatchObject({ code: "STORAGE_ALREADY_EXISTS", outcome: "unknown" });
+    expect(text(it.store.objects.get(key())?.bytes)).toBe("other");
   });
 
   it("does not know, and says so, when the object of a lost answer is gone", async () => {
