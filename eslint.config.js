@@ -14,7 +14,7 @@ export const layers = {
   wal: ["bytes", "storage"],
   snapshot: ["bytes", "storage", "wal"],
   // Its directory format is foreign, so it opens directories itself.
-  kinesis: ["storage", "storage-fs", "wal"],
+  kinesis: ["bytes", "storage", "storage-fs", "wal"],
   // Of storage-fs only for directories in a foreign format, as above.
   runtime: ["bytes", "storage", "storage-fs", "wal"],
 };

@@ -5,8 +5,9 @@
  * - `BYTES_OUT_OF_RANGE`: a value, length or text that the type cannot hold, or a u64 that a number cannot hold exactly.
  * - `BYTES_TOO_LARGE`: a writer would exceed its bound, or a text its engine's longest string.
  * - `BYTES_INVALID_UTF8`: bytes that are not UTF-8, or a text with a lone surrogate.
+ * - `BYTES_INVALID_JSON`: bytes that are not the JSON that was asked for, or a value that it cannot hold; see `JsonError`.
  */
-export type BytesErrorCode = "BYTES_TRUNCATED" | "BYTES_OUT_OF_RANGE" | "BYTES_TOO_LARGE" | "BYTES_INVALID_UTF8";
+export type BytesErrorCode = "BYTES_TRUNCATED" | "BYTES_OUT_OF_RANGE" | "BYTES_TOO_LARGE" | "BYTES_INVALID_UTF8" | "BYTES_INVALID_JSON";
 
 /** Details of a {@link BytesError}. */
 export interface BytesErrorDetails {

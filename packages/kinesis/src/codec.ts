@@ -1,5 +1,5 @@
+import { JsonError } from "@holdfast/bytes/json";
 import { KinesisError } from "./errors.js";
-import { FormatFault } from "./format/fault.js";
 import type { KinesisState } from "./format/model.js";
 import { readEntry, readState, writeEntry, writeState, type ReadEntry } from "./format/state.js";
 
@@ -41,7 +41,7 @@ function converted<T>(operation: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof FormatFault)) throw error;
+    if (!(error instanceof JsonError)) throw error;
     const { message, path, reason, offset } = error;
     const outcome = operation.startsWith("encode") ? "not_applied" : undefined;
     throw new KinesisError("KINESIS_INVALID_STATE", message, { operation, path, reason, offset, outcome });

@@ -1,5 +1,5 @@
+import type { JsonFaultReason } from "@holdfast/bytes/json";
 import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
-import type { FaultReason } from "./format/fault.js";
 
 /**
  * Codes of {@link KinesisError}; the README's table says what to do about each. What is wrong with the log is said by the errors of
@@ -24,16 +24,8 @@ export type KinesisErrorCode =
   | "KINESIS_CLOSED"
   | "KINESIS_INVALID_ARGUMENT";
 
-/**
- * What is wrong with bytes or a value.
- *
- * - `syntax`: not JSON. `incomplete`: the JSON ends too early. `trailing`: something stands behind it.
- * - `utf8`: not UTF-8, or half a character.
- * - `too_deep`: nested deeper than 128.
- * - `wrong_type`: another kind of value. `out_of_range`: a number that the field cannot hold. `unknown_variant`: none of the texts.
- * - `missing_field`, `duplicate_field`: of an object. `wrong_length`: of an array with a fixed length.
- */
-export type KinesisFaultReason = FaultReason;
+/** What is wrong with bytes or a value. */
+export type KinesisFaultReason = JsonFaultReason;
 
 /** Details of a {@link KinesisError}. */
 export interface KinesisErrorDetails extends ErrorDetails {

@@ -1,18 +1,16 @@
-import { JsonReader } from "./json-reader.js";
-import { JsonWriter } from "./json-writer.js";
+import { defaulted, flag, JsonReader, JsonWriter, list, nullable, omittable, oneOf, required, struct, text, u32, u64, type JsonType } from "@holdfast/bytes/json";
 import type { EnhancedMonitoring, HashKeyRange, KinesisState, PersistentStream, SequenceNumberRange, Shard, ShardRecords } from "./model.js";
-import { defaulted, nullable, omittable, required, struct } from "./struct.js";
 import { pendingTransition } from "./transition.js";
-import { byteArray, epochSeconds, flag, keyed, list, oneOf, text, textMap, u32, u64, type JsonType } from "./types.js";
+import { byteArray, epochSeconds, keyed, textMap } from "./types.js";
 
-/** A state as compact JSON: the bytes of a snapshot, and of an entry without its tag. Throws FormatFault. */
+/** A state as compact JSON: the bytes of a snapshot, and of an entry without its tag. Throws JsonError. */
 export function writeState(value: KinesisState): Uint8Array {
   const writer = new JsonWriter();
   state.write(writer, value);
   return writer.finish();
 }
 
-/** Throws FormatFault. */
+/** Throws JsonError. */
 export function readState(bytes: Uint8Array): KinesisState {
   const reader = new JsonReader(bytes);
   const value = state.read(reader);
@@ -20,7 +18,7 @@ export function readState(bytes: Uint8Array): KinesisState {
   return value;
 }
 
-/** An entry of the log: a state under the tag `Snapshot`. Throws FormatFault. */
+/** An entry of the log: a state under the tag `Snapshot`. Throws JsonError. */
 export function writeEntry(value: KinesisState): Uint8Array {
   const writer = new JsonWriter();
   writer.raw('{"Snapshot":');
@@ -36,7 +34,7 @@ export interface ReadEntry {
   readonly stateBytes: Uint8Array;
 }
 
-/** Throws FormatFault. */
+/** Throws JsonError. */
 export function readEntry(bytes: Uint8Array): ReadEntry {
   const reader = new JsonReader(bytes);
   let found: ReadEntry | undefined;

@@ -1,8 +1,5 @@
-import type { JsonReader } from "./json-reader.js";
-import type { JsonWriter } from "./json-writer.js";
+import { list, required, struct, text, u32, u64, type JsonReader, type JsonType, type JsonWriter } from "@holdfast/bytes/json";
 import type { PendingTransition, Shard } from "./model.js";
-import { required, struct } from "./struct.js";
-import { list, text, u32, u64, type JsonType } from "./types.js";
 
 /** A transition: an object of one field, which has the kind's name and the transition's fields. */
 export function pendingTransition(shard: JsonType<Shard>): JsonType<PendingTransition> {

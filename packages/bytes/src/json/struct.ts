@@ -1,6 +1,6 @@
 import type { JsonReader } from "./json-reader.js";
 import type { JsonWriter } from "./json-writer.js";
-import type { JsonType } from "./types.js";
+import type { JsonType } from "./json-type.js";
 
 /** A field of a {@link struct}. */
 export interface Field<T> {
@@ -16,6 +16,7 @@ export interface Field<T> {
 /** A field for each property, in the order in which they are written. */
 export type Fields<T> = { readonly [K in keyof T]-?: Field<T[K]> };
 
+/** A field that has to be there. */
 export function required<T>(name: string, type: JsonType<T>): Field<T> {
   return { name, type };
 }

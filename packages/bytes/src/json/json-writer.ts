@@ -1,11 +1,11 @@
-import { FormatFault, type FaultReason } from "./fault.js";
+import { JsonError, type JsonFaultReason } from "./json-error.js";
 
 /**
  * Writes JSON as serde_json does without white space: text unescaped but for quotes, backslashes and control characters. What
  * stands between the values (commas, braces) is the caller's.
  */
 export class JsonWriter {
-  /** Where in the value the writer is, for faults; kept by the callers. */
+  /** Where in the value the writer is, for errors; kept by the callers. */
   readonly path: (string | number)[] = [];
   #bytes: Uint8Array = new Uint8Array(1024);
   #length = 0;
@@ -43,8 +43,9 @@ export class JsonWriter {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  fault(reason: FaultReason, message: string): FormatFault {
-    return new FormatFault(reason, message, this.path);
+  /** An error in the value that {@link JsonWriter.path} names; the caller throws it. */
+  fault(reason: JsonFaultReason, message: string): JsonError {
+    return new JsonError("writeJson", reason, message, this.path);
   }
 
   #room(length: number): void {

@@ -1,7 +1,7 @@
-import type { FaultReason, FormatFault } from "./fault.js";
+import type { JsonError, JsonFaultReason } from "./json-error.js";
 
-/** Makes a fault at a byte offset. */
-export type MakeFault = (reason: FaultReason, message: string, offset: number) => FormatFault;
+/** Makes an error at a byte offset. */
+export type MakeFault = (reason: JsonFaultReason, message: string, offset: number) => JsonError;
 
 /** The text between two quotes that has escapes. `end` is the closing quote, which no backslash stands before. */
 export function unescape(bytes: Uint8Array, start: number, end: number, fault: MakeFault): string {

@@ -1,19 +1,20 @@
-import { FormatFault, type FaultReason } from "./fault.js";
+import { JsonError, type JsonFaultReason } from "./json-error.js";
 import { decodeText, unescape } from "./json-string.js";
 
 /** What a JSON value begins as. */
 export type JsonKind = "object" | "array" | "string" | "number" | "boolean" | "null";
 
-/** Arrays and objects inside one another; the original stops there, and so does the stack of a hostile file. */
+/** Arrays and objects inside one another: where serde_json stops, and long before a hostile text fills the stack. */
 const MAX_DEPTH = 128;
 
 /**
  * Reads JSON (RFC 8259) from bytes, value by value, as the caller asks for them. Strict, and in ways that `JSON.parse` is not: every
  * fault has a byte offset, integers are exact, a field that comes twice can be seen, a name such as `__proto__` is a name, text is
- * UTF-8 without lone surrogates, and nesting is bounded.
+ * UTF-8 without lone surrogates, and nesting is bounded. Every method throws JsonError (BYTES_INVALID_JSON) and nothing else of its own;
+ * after one the reader is done.
  */
 export class JsonReader {
-  /** Where in the value the reader is, for faults; kept by the callers. */
+  /** Where in the value the reader is, for errors; kept by the callers. */
   readonly path: (string | number)[] = [];
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -70,15 +71,17 @@ export class JsonReader {
     this.#depth -= 1;
   }
 
+  /** The next value as a text. */
   string(): string {
     this.#expect("string");
     const start = this.#at + 1;
     const { end, escaped } = this.#endOfString(start);
     this.#at = end + 1;
-    const fault = (reason: FaultReason, message: string, at: number): FormatFault => this.fault(reason, message, at);
+    const fault = (reason: JsonFaultReason, message: string, at: number): JsonError => this.fault(reason, message, at);
     return escaped ? unescape(this.#bytes, start, end, fault) : decodeText(this.#bytes, start, end, fault);
   }
 
+  /** The next value as `true` or `false`. */
   boolean(): boolean {
     this.#expect("boolean");
     const value = this.#bytes[this.#at] === LETTER_T;
@@ -86,6 +89,7 @@ export class JsonReader {
     return value;
   }
 
+  /** Passes over `null`. */
   null(): void {
     this.#expect("null");
     this.#word("null");
@@ -155,8 +159,9 @@ export class JsonReader {
     if (this.#skipSpace() !== undefined) throw this.fault("trailing", "bytes behind the value");
   }
 
-  fault(reason: FaultReason, message: string, offset: number = this.#at): FormatFault {
-    return new FormatFault(reason, message, this.path, offset);
+  /** An error at `offset` in the value that {@link JsonReader.path} names; the caller throws it. */
+  fault(reason: JsonFaultReason, message: string, offset: number = this.#at): JsonError {
+    return new JsonError("readJson", reason, message, this.path, offset);
   }
 
   #expect(kind: JsonKind): void {
@@ -263,7 +268,7 @@ export class JsonReader {
     return byte;
   }
 
-  #unexpected(wanted: string): FormatFault {
+  #unexpected(wanted: string): JsonError {
     const reason = this.#at >= this.#bytes.length ? "incomplete" : "syntax";
     return this.fault(reason, `${wanted} was expected`);
   }

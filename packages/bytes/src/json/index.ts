@@ -1,0 +1,10 @@
+export { indentJson } from "./indent-json.js";
+export { JsonError } from "./json-error.js";
+export type { JsonFaultReason, JsonPath } from "./json-error.js";
+export { JsonReader } from "./json-reader.js";
+export type { JsonKind } from "./json-reader.js";
+export { flag, list, oneOf, text, u32, u64 } from "./json-type.js";
+export type { JsonType } from "./json-type.js";
+export { JsonWriter } from "./json-writer.js";
+export { defaulted, nullable, omittable, required, struct } from "./struct.js";
+export type { Field, Fields } from "./struct.js";
