@@ -13,6 +13,7 @@ export const layers = {
   "storage-sim": ["bytes", "storage"],
   wal: ["bytes", "storage"],
   snapshot: ["bytes", "storage", "wal"],
+  replica: ["bytes", "storage", "wal"],
   // Its directory format is foreign, so it opens directories itself.
   kinesis: ["bytes", "storage", "storage-fs", "wal"],
   // Of storage-fs only for directories in a foreign format, as above.

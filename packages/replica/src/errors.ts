@@ -1,0 +1,50 @@
+import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
+
+/**
+ * Codes of {@link ReplicaError}; the README's table says what to do about each.
+ *
+ * - `REPLICA_NOT_FOUND`: there is no such snapshot or WAL segment.
+ * - `REPLICA_CONFLICT`: at this position there is an object with other content. Nothing was replaced.
+ * - `REPLICA_CORRUPT`: bytes of an object are damaged, or stand where they do not belong; `key` and `offset` say where.
+ * - `REPLICA_UNSUPPORTED_VERSION`: written by a newer version of the format. Nothing was changed.
+ * - `REPLICA_TOO_LARGE`: an object holds more than it states, or than the caller allows.
+ * - `REPLICA_GAP`: WAL that a restore needs is not there; `position` is the first one that is missing.
+ * - `REPLICA_GENERATION_MISMATCH`: two positions, or a segment and an iterator, belong to different generations.
+ * - `REPLICA_OUT_OF_ORDER`: a segment that was announced to an iterator does not follow the one before it.
+ * - `REPLICA_NO_GENERATION`, `REPLICA_NO_SNAPSHOT`, `REPLICA_NO_WAL_SEGMENT`: there is none of what was asked for.
+ * - `REPLICA_INVALID_ARGUMENT`: an option, name or position out of its stated bounds; `not_applied`.
+ */
+export type ReplicaErrorCode =
+  | "REPLICA_NOT_FOUND"
+  | "REPLICA_CONFLICT"
+  | "REPLICA_CORRUPT"
+  | "REPLICA_UNSUPPORTED_VERSION"
+  | "REPLICA_TOO_LARGE"
+  | "REPLICA_GAP"
+  | "REPLICA_GENERATION_MISMATCH"
+  | "REPLICA_OUT_OF_ORDER"
+  | "REPLICA_NO_GENERATION"
+  | "REPLICA_NO_SNAPSHOT"
+  | "REPLICA_NO_WAL_SEGMENT"
+  | "REPLICA_INVALID_ARGUMENT";
+
+/** Details of a {@link ReplicaError}. */
+export interface ReplicaErrorDetails extends ErrorDetails {
+  /** The position in a replica that the error is about, as `formatPos` writes it. */
+  readonly position?: string | undefined;
+}
+
+/** An error of a replica. Errors of the log and of the storage underneath pass through as they are. */
+export class ReplicaError extends HoldfastError {
+  declare readonly code: ReplicaErrorCode;
+  readonly position: string | undefined;
+
+  constructor(code: ReplicaErrorCode, message: string, details: ReplicaErrorDetails) {
+    super(code, message, details);
+    this.position = details.position;
+  }
+}
+
+export function invalidArgument(operation: string, message: string): ReplicaError {
+  return new ReplicaError("REPLICA_INVALID_ARGUMENT", message, { operation, outcome: "not_applied" });
+}
