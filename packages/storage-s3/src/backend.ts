@@ -13,6 +13,7 @@ import {
   type StoragePrefix,
 } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
+import { onAbort } from "./abort.js";
 import { checkBetween, checkRange, checkRoom } from "./arguments.js";
 import { BACKEND_NAME, storageError, toStorageError, type Failure } from "./errors.js";
 import { connect } from "./connection.js";
@@ -231,21 +232,20 @@ function tooLarge(bytes: number | undefined, partBytes: number, failure: Failure
 /** Waits for work that others wait for too, and that goes on when this caller gives up. @throws `signal.reason`. */
 async function untilAborted<T>(work: Promise<T> | undefined, signal: AbortSignal | undefined): Promise<T | undefined> {
   if (work === undefined || signal === undefined) return work;
-  let onAbort: (() => void) | undefined;
+  let giveUp = (): void => undefined;
   const aborted = new Promise<undefined>((resolve) => {
-    onAbort = () => {
+    giveUp = () => {
       resolve(undefined);
     };
-    signal.addEventListener("abort", onAbort, { once: true });
   });
+  const letGo = onAbort(signal, giveUp);
   work.catch(() => undefined);
   try {
-    signal.throwIfAborted();
-    const done = await Promise.race([work, aborted]);
+    const done = await Promise.race([aborted, work]);
     signal.throwIfAborted();
     return done;
   } finally {
-    if (onAbort !== undefined) signal.removeEventListener("abort", onAbort);
+    letGo();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "@holdfast/storage/ports";
+import { onAbort } from "./abort.js";
 
 /** The time a call has, together with the signal of its caller. */
 export interface Deadline {
@@ -16,11 +17,9 @@ export function startDeadline(clock: Clock, timeoutMs: number, caller: AbortSign
     state.isOver = true;
     controller.abort(new Error(`not done within ${timeoutMs} ms`));
   }, timeoutMs);
-  const onAbort = (): void => {
+  const letGo = onAbort(caller, () => {
     controller.abort(caller?.reason);
-  };
-  if (caller?.aborted === true) onAbort();
-  caller?.addEventListener("abort", onAbort, { once: true });
+  });
   return {
     signal: controller.signal,
     get isOver() {
@@ -28,7 +27,7 @@ export function startDeadline(clock: Clock, timeoutMs: number, caller: AbortSign
     },
     end() {
       cancel();
-      caller?.removeEventListener("abort", onAbort);
+      letGo();
     },
   };
 }
@@ -36,16 +35,14 @@ export function startDeadline(clock: Clock, timeoutMs: number, caller: AbortSign
 /** Resolves after `delayMs`. @throws `signal.reason`. */
 export function sleep(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const cancel = clock.setTimer(() => {
+      letGo();
+      resolve();
+    }, delayMs);
+    const letGo = onAbort(signal, () => {
       cancel();
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- The contract: an aborted call rejects with its reason.
       reject(signal.reason);
-    };
-    const cancel = clock.setTimer(() => {
-      signal.removeEventListener("abort", onAbort);
-      resolve();
-    }, delayMs);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+    });
   });
 }

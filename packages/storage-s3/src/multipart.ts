@@ -1,3 +1,4 @@
+import { onAbort } from "./abort.js";
 import { CHECKSUM_HEADER, checksumOf } from "./checksum.js";
 import { ignoreBody, requireHeader } from "./client.js";
 import { badAnswer, RequestFailure, storageError, toStorageError } from "./errors.js";
@@ -113,11 +114,9 @@ const PARTS_UNDER_WAY = 3;
 async function sendAll(upload: Upload, parts: AsyncIterable<Uint8Array>): Promise<SentPart[]> {
   const { failure, signal } = upload.writing;
   const stop = new AbortController();
-  const onAbort = (): void => {
+  const letGo = onAbort(signal, () => {
     stop.abort(signal?.reason);
-  };
-  if (signal?.aborted === true) onAbort();
-  signal?.addEventListener("abort", onAbort, { once: true });
+  });
   const sent: Promise<SentPart>[] = [];
   try {
     for await (const bytes of parts) {
@@ -133,6 +132,6 @@ async function sendAll(upload: Upload, parts: AsyncIterable<Uint8Array>): Promis
     await Promise.allSettled(sent);
     throw error;
   } finally {
-    signal?.removeEventListener("abort", onAbort);
+    letGo();
   }
 }

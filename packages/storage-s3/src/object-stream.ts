@@ -1,6 +1,7 @@
 import { crc32c } from "@holdfast/bytes";
 import type { ByteRange, StorageKey } from "@holdfast/storage";
 import { HttpPortError, type HttpResponse } from "@holdfast/storage/ports";
+import { onAbort } from "./abort.js";
 import { CHECKSUM_HEADER, checksumText, wholeChecksum } from "./checksum.js";
 import { badAnswer, invalidArgument, noAnswer, RequestFailure, storageError, toStorageError, type Failure } from "./errors.js";
 import type { ObjectStore } from "./object-store.js";
@@ -87,10 +88,9 @@ export class ObjectStream implements AsyncIterator<Uint8Array, undefined> {
       }
       const { response } = this.#reading;
       // The response was asked for in an earlier call, whose signal is gone.
-      const onAbort = (): void => {
+      const letGo = onAbort(signal, () => {
         response.discard();
-      };
-      signal.addEventListener("abort", onAbort, { once: true });
+      });
       try {
         const piece = await this.#take(this.#reading);
         if (piece === undefined) this.#finish();
@@ -99,7 +99,7 @@ export class ObjectStream implements AsyncIterator<Uint8Array, undefined> {
         this.#letGo();
         throw error instanceof HttpPortError ? noAnswer(error) : error;
       } finally {
-        signal.removeEventListener("abort", onAbort);
+        letGo();
       }
     });
   }

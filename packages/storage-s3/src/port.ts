@@ -2,6 +2,7 @@ import http from "node:http";
 import https from "node:https";
 import { systemClock } from "@holdfast/storage";
 import { HttpPortError, type Clock, type HttpPort, type HttpRequest, type HttpResponse } from "@holdfast/storage/ports";
+import { onAbort } from "./abort.js";
 
 /** Options of {@link nodeHttpPort}. */
 export interface NodeHttpPortOptions {
@@ -64,14 +65,13 @@ function start(request: HttpRequest, agents: Agents, clock: Clock, resolve: (res
   });
   const life: Life = { handedOver: false, answered: false, ended: false };
   watchConnection(outgoing, secure, life);
-  const onAbort = (): void => {
+  const letGo = onAbort(signal, () => {
     outgoing.destroy();
     reject(signal?.reason);
-  };
-  signal?.addEventListener("abort", onAbort, { once: true });
+  });
   const end = (): void => {
     life.ended = true;
-    signal?.removeEventListener("abort", onAbort);
+    letGo();
   };
   // A body that is being read has a limit of its own, which does not run while its reader is busy.
   outgoing.on("timeout", () => {

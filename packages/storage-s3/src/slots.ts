@@ -1,3 +1,5 @@
+import { onAbort } from "./abort.js";
+
 /** Lets a bounded number of requests be under way at a time, in order of asking. */
 export class Slots {
   #free: number;
@@ -22,15 +24,14 @@ export class Slots {
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const granted = (): void => {
-        signal.removeEventListener("abort", aborted);
+        letGo();
         resolve();
       };
-      const aborted = (): void => {
+      const letGo = onAbort(signal, () => {
         this.#waiting.splice(this.#waiting.indexOf(granted), 1);
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- The contract: an aborted call rejects with its reason.
         reject(signal.reason);
-      };
-      signal.addEventListener("abort", aborted, { once: true });
+      });
       this.#waiting.push(granted);
     });
   }

@@ -92,14 +92,13 @@ function landLater(apply: () => void, { adversary, clock, onLate }: DeliveryPart
 
 async function noAnswer(sent: HttpRequest, { adversary, clock }: DeliveryParts): Promise<never> {
   if (sent.timeoutMs !== undefined && adversary.choose("whether a lost answer is silence", 2) === 1) {
-    await silence({ clock, signal: sent.signal, timeoutMs: sent.timeoutMs, discarded: NEVER });
+    await silence({ clock, signal: sent.signal, timeoutMs: sent.timeoutMs, discarded: undefined });
   }
   throw new HttpPortError(`${sent.method}: the connection broke`, { outcome: "unknown" });
 }
 
 /** Awaiting it takes one turn of the microtask queue. */
 const SETTLED = Promise.resolve();
-const NEVER = new AbortController().signal;
 
 async function pass({ turns, latencyMs, clock }: DeliveryParts): Promise<void> {
   if (latencyMs > 0) {
