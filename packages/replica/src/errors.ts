@@ -7,7 +7,7 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `REPLICA_CONFLICT`: at this position there is an object with other content. Nothing was replaced.
  * - `REPLICA_CORRUPT`: bytes of an object are damaged, or stand where they do not belong; `key` and `offset` say where.
  * - `REPLICA_UNSUPPORTED_VERSION`: written by a newer version of the format. Nothing was changed.
- * - `REPLICA_TOO_LARGE`: an object holds more than it states, or than the caller allows.
+ * - `REPLICA_TOO_LARGE`: an object holds more than the caller allows.
  * - `REPLICA_GAP`: WAL that a restore needs is not there; `position` is the first one that is missing.
  * - `REPLICA_GENERATION_MISMATCH`: two positions, or a segment and an iterator, belong to different generations.
  * - `REPLICA_OUT_OF_ORDER`: a segment that was announced to an iterator does not follow the one before it.

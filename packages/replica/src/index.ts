@@ -5,5 +5,8 @@ export { compareSnapshots, compareWalSegments } from "./format/infos.js";
 export type { SnapshotInfo, WalSegmentInfo } from "./format/infos.js";
 export type { ReplicaLayoutName } from "./format/layouts.js";
 export { formatIndex, formatOffset, parseIndex, parseOffset } from "./format/numbers.js";
+export { decodeLz4 } from "./lz4-decoder.js";
+export type { Lz4DecodeOptions, Lz4Reading } from "./lz4-decoder.js";
+export { encodeLz4 } from "./lz4-encoder.js";
 export { comparePos, formatPos, isZeroPos, parsePos, truncatePos, ZERO_POS } from "./format/pos.js";
 export type { Pos } from "./format/pos.js";
