@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { SortedNames } from "./sorted-names.js";
 
 /** An object of a bucket. Never changed, only replaced. */
 export interface SimObject {
@@ -34,7 +35,7 @@ export interface SimPart {
 export class Bucket {
   readonly #objects = new Map<string, SimObject>();
   readonly #uploads = new Map<string, SimUpload>();
-  #names: readonly string[] | undefined;
+  readonly #names = new SortedNames();
 
   get uploads(): Map<string, SimUpload> {
     return this.#uploads;
@@ -44,19 +45,18 @@ export class Bucket {
     return this.#objects;
   }
 
-  /** All names, by their UTF-8 bytes. */
-  get names(): readonly string[] {
-    this.#names ??= [...this.#objects.keys()].sort((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
-    return this.#names;
+  /** Names that begin with `prefix` and come behind `after`, by their UTF-8 bytes: the first `most` of them. */
+  list(prefix: string, after: string, most: number): readonly string[] {
+    return this.#names.list(prefix, after, most);
   }
 
   put(name: string, object: SimObject): void {
-    if (!this.#objects.has(name)) this.#names = undefined;
+    if (!this.#objects.has(name)) this.#names.add(name);
     this.#objects.set(name, object);
   }
 
   remove(name: string): void {
-    if (this.#objects.delete(name)) this.#names = undefined;
+    if (this.#objects.delete(name)) this.#names.remove(name);
   }
 }
 

@@ -27,8 +27,10 @@ export function listObjects({ name: prefix, query }: ObjectRequest, { bucket, bu
   if (after === undefined || (token !== null && page.forgetsToken)) return failureAnswer(400, "InvalidArgument", [["ArgumentName", "continuation-token"]]);
   const asked = Number(query.get("max-keys") ?? 1_000);
   if (!Number.isSafeInteger(asked) || asked < 0) return failureAnswer(400, "InvalidArgument", [["ArgumentName", "max-keys"]]);
-  const rest = bucket.names.filter((it) => it.startsWith(prefix) && Buffer.compare(Buffer.from(it), Buffer.from(after)) > 0);
-  const shown = rest.slice(0, page.shorten(Math.min(asked, page.maxNames, rest.length)));
+  const most = Math.min(asked, page.maxNames);
+  // One more, which tells whether there are more.
+  const rest = bucket.list(prefix, after, most + 1);
+  const shown = rest.slice(0, page.shorten(Math.min(most, rest.length)));
   const isTruncated = shown.length < rest.length && asked > 0;
   const contents = shown.map((it) => entryOf(it, bucket, query));
   const nodes: XmlNode[] = [
