@@ -15,7 +15,7 @@ export const layers = {
   snapshot: ["bytes", "storage", "wal"],
   replica: ["bytes", "storage", "wal"],
   // Its directory format is foreign, so it opens directories itself.
-  kinesis: ["bytes", "storage", "storage-fs", "wal"],
+  kinesis: ["bytes", "snapshot", "storage", "storage-fs", "wal"],
   // Of storage-fs only for directories in a foreign format, as above.
   runtime: ["bytes", "storage", "storage-fs", "wal"],
 };

@@ -13,6 +13,9 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `KINESIS_POISONED`: an earlier write failed, and nobody knows what it left; `not_applied`, and `cause` is that failure.
  * - `KINESIS_CLOSED`: the directory is closed; `not_applied`.
  * - `KINESIS_INVALID_ARGUMENT`: an option out of its stated bounds.
+ * - `KINESIS_EVENT_REFUSED`: an event about what is not there; `not_applied`.
+ * - `KINESIS_NOT_EMPTY`: something is where a migration was to write; `not_applied`.
+ * - `KINESIS_MIGRATION_FAILED`: what a migration has written does not read as what it has read. The source was not changed.
  */
 export type KinesisErrorCode =
   | "KINESIS_INVALID_STATE"
@@ -22,7 +25,10 @@ export type KinesisErrorCode =
   | "KINESIS_CHANGED"
   | "KINESIS_POISONED"
   | "KINESIS_CLOSED"
-  | "KINESIS_INVALID_ARGUMENT";
+  | "KINESIS_INVALID_ARGUMENT"
+  | "KINESIS_EVENT_REFUSED"
+  | "KINESIS_NOT_EMPTY"
+  | "KINESIS_MIGRATION_FAILED";
 
 /** What is wrong with bytes or a value. */
 export type KinesisFaultReason = JsonFaultReason;

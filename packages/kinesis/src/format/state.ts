@@ -1,4 +1,4 @@
-import { defaulted, flag, JsonReader, JsonWriter, list, nullable, omittable, oneOf, required, struct, text, u32, u64, type JsonType } from "@holdfast/bytes/json";
+import { defaulted, flag, JsonReader, JsonWriter, list, nullable, omittable, oneOf, required, struct, text, u32, u64, type Fields, type JsonType } from "@holdfast/bytes/json";
 import type { EnhancedMonitoring, HashKeyRange, KinesisState, PersistentStream, SequenceNumberRange, Shard, ShardRecords } from "./model.js";
 import { pendingTransition } from "./transition.js";
 import { byteArray, epochSeconds, keyed, textMap } from "./types.js";
@@ -56,7 +56,7 @@ export function readEntry(bytes: Uint8Array): ReadEntry {
  * answer of the Kinesis API has its names.
  */
 
-const shard: JsonType<Shard> = struct<Shard>({
+export const shard: JsonType<Shard> = struct<Shard>({
   shardId: required("ShardId", text),
   hashKeyRange: required(
     "HashKeyRange",
@@ -76,7 +76,7 @@ const shard: JsonType<Shard> = struct<Shard>({
   adjacentParentShardId: omittable("AdjacentParentShardId", text),
 });
 
-const stream: JsonType<PersistentStream> = struct<PersistentStream>({
+export const streamFields: Fields<PersistentStream> = {
   name: required("name", text),
   retentionPeriodHours: required("retention_period_hours", u32),
   enhancedMonitoring: required("enhanced_monitoring", list(struct<EnhancedMonitoring>({ shardLevelMetrics: required("ShardLevelMetrics", list(text)) }))),
@@ -96,7 +96,9 @@ const stream: JsonType<PersistentStream> = struct<PersistentStream>({
   warmThroughputMibps: required("warm_throughput_mibps", u32),
   maxRecordSizeKib: required("max_record_size_kib", u32),
   shardCounters: required("shard_counters", list(u64)),
-});
+};
+
+export const stream: JsonType<PersistentStream> = struct(streamFields);
 
 const shardRecords: JsonType<ShardRecords> = struct<ShardRecords>({
   streamName: required("stream_name", text),

@@ -73,7 +73,7 @@ export const textMap: JsonType<ReadonlyMap<string, string>> = {
 };
 
 /** The order of the UTF-8 bytes: that of code points. The order of `<` is that of UTF-16, in which U+FF5E comes behind U+1F600. */
-function compareUtf8(a: string, b: string): number {
+export function compareUtf8(a: string, b: string): number {
   let at = 0;
   while (at < a.length && at < b.length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
   // Behind the same first half of a pair the second halves decide, in the same order.

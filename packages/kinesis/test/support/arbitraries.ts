@@ -2,16 +2,16 @@ import { fc } from "@fast-check/vitest";
 import type { KinesisState, PendingTransition, PersistentStream, Shard } from "../../src/index.js";
 
 /** Any well-formed text: plain names, and what is hard to write. */
-const text = fc.oneof(fc.string({ unit: "grapheme", maxLength: 12 }), fc.string({ unit: "binary", maxLength: 6 }), fc.constantFrom("", "__proto__", "9", "10", "\u2028\u2029\u007f", "\uff5e", "\u{1f600}", "\ufeff"));
-const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(0n, 2n ** 53n + 1n, 2n ** 64n - 1n));
-const u32 = fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(0, 2 ** 32 - 1));
-const bytes = fc.uint8Array({ maxLength: 40 });
-const map = fc.array(fc.tuple(text, text), { maxLength: 5 }).map((entries) => new Map(entries));
+export const text = fc.oneof(fc.string({ unit: "grapheme", maxLength: 12 }), fc.string({ unit: "binary", maxLength: 6 }), fc.constantFrom("", "__proto__", "9", "10", "\u2028\u2029\u007f", "\uff5e", "\u{1f600}", "\ufeff"));
+export const u64 = fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), fc.constantFrom(0n, 2n ** 53n + 1n, 2n ** 64n - 1n));
+export const u32 = fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(0, 2 ** 32 - 1));
+export const bytes = fc.uint8Array({ maxLength: 40 });
+export const map = fc.array(fc.tuple(text, text), { maxLength: 5 }).map((entries) => new Map(entries));
 /** −0 and 2^63 have the texts of other numbers; there are tests of them. */
 const seconds = fc.oneof(fc.double({ noDefaultInfinity: true, noNaN: true }), fc.integer(), fc.double({ min: 1e-8, max: 1e-4, noNaN: true })).map((it) => (it === 0 ? 0 : it));
 
 /** Options are there or not; never there and `undefined`. */
-const shard: fc.Arbitrary<Shard> = fc.record(
+export const shard: fc.Arbitrary<Shard> = fc.record(
   {
     shardId: text,
     hashKeyRange: fc.record({ startingHashKey: text, endingHashKey: text }),
@@ -23,7 +23,7 @@ const shard: fc.Arbitrary<Shard> = fc.record(
 );
 const shards = fc.array(shard, { maxLength: 3 });
 
-const stream: fc.Arbitrary<PersistentStream> = fc
+export const stream: fc.Arbitrary<PersistentStream> = fc
   .record({
     name: text,
     retentionPeriodHours: u32,
@@ -45,7 +45,7 @@ const stream: fc.Arbitrary<PersistentStream> = fc
 
 const ofStream = { streamName: text, readyAtMs: u64 };
 const ofConsumer = { consumerArn: text, readyAtMs: u64 };
-const transition: fc.Arbitrary<PendingTransition> = fc.oneof(
+export const transition: fc.Arbitrary<PendingTransition> = fc.oneof(
   fc.record({ kind: fc.constant("CreateStream" as const), ...ofStream, shards }),
   fc.record({ kind: fc.constantFrom("DeleteStream" as const, "StartStreamEncryption" as const, "StopStreamEncryption" as const), ...ofStream }),
   fc.record({ kind: fc.constantFrom("RegisterConsumer" as const, "DeregisterConsumer" as const), ...ofConsumer }),
