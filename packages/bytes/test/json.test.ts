@@ -125,6 +125,35 @@ describe("the reader", () => {
   });
 });
 
+describe("a value as it stands", () => {
+  it("is read and written unchanged", () => {
+    const json = ' {"a" :[1.0,18446744073709551616, "\\u00e9"]} ';
+    const reader = new JsonReader(Buffer.from(`{"x":${json}}`));
+    reader.object(() => {
+      const start = reader.offset;
+      expect(reader.raw()).toBe(json.trim());
+      reader.rewind(start);
+      expect(reader.raw()).toBe(json.trim());
+    });
+    reader.end();
+    const writer = new JsonWriter();
+    writer.json(json);
+    expect(Buffer.from(writer.finish()).toString()).toBe(json);
+  });
+
+  it.each<readonly [json: string, reason: string]>([
+    ["", "incomplete"],
+    ["1 2", "trailing"],
+    ['{"a":}', "syntax"],
+    ['"\ud800"', "utf8"],
+    ["[1,\n2]", "syntax"],
+  ])("is refused if it is not one line of JSON: %j", (json, reason) => {
+    const writer = new JsonWriter();
+    writer.path.push("payload");
+    expect(thrown(() => { writer.json(json); })).toMatchObject({ reason, path: "payload" });
+  });
+});
+
 describe("indentJson", () => {
   const indented = (compact: string): string => Buffer.from(indentJson(Buffer.from(compact))).toString();
 

@@ -154,6 +154,23 @@ export class JsonReader {
     }
   }
 
+  /** The next value as its text stands, unchanged; it has to be JSON. */
+  raw(): string {
+    this.#peek();
+    const start = this.#at;
+    this.skip();
+    return strict.decode(this.#bytes.subarray(start, this.#at));
+  }
+
+  /**
+   * Goes back to a value that was passed over, for objects whose fields have to be known before they are read.
+   *
+   * @param offset - Where {@link JsonReader.offset} was, inside the same arrays and objects.
+   */
+  rewind(offset: number): void {
+    this.#at = offset;
+  }
+
   /** Refuses anything but white space behind the value. */
   end(): void {
     if (this.#skipSpace() !== undefined) throw this.fault("trailing", "bytes behind the value");
@@ -294,6 +311,8 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 const ascii = new TextDecoder("latin1");
+/** Of what was read as JSON, and therefore is UTF-8. */
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= DIGIT_0 && byte <= 0x39;

@@ -1,4 +1,5 @@
 import { JsonError, type JsonFaultReason } from "./json-error.js";
+import { JsonReader } from "./json-reader.js";
 
 /**
  * Writes JSON as serde_json does without white space: text unescaped but for quotes, backslashes and control characters. What
@@ -22,6 +23,20 @@ export class JsonWriter {
     const quoted = JSON.stringify(text);
     this.#room(quoted.length * 3);
     this.#length += encoder.encodeInto(quoted, this.#bytes.subarray(this.#length)).written;
+  }
+
+  /** A value that is JSON already, as it stands. It has to be, and on one line: lines of a file stay lines. */
+  json(text: string): void {
+    if (LONE_SURROGATE.test(text)) throw this.fault("utf8", "half a character in a text");
+    const bytes = encoder.encode(text);
+    const reader = new JsonReader(bytes);
+    reader.path.push(...this.path);
+    reader.skip();
+    reader.end();
+    if (/[\n\r]/.test(text)) throw this.fault("syntax", "a line break between the parts of the JSON");
+    this.#room(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
   /** An array of numbers. */
