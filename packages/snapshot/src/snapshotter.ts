@@ -1,7 +1,7 @@
 import type { Clock } from "@holdfast/storage/ports";
 import type { StateSettings } from "./options.js";
 import type { SnapshotContent } from "./snapshot-body.js";
-import type { SkippedSnapshot, SnapshotEntry, SnapshotStore } from "./snapshot-store.js";
+import type { SkippedSnapshot, SnapshotEntry, SnapshotInfo, SnapshotStore } from "./snapshot-store.js";
 
 /** What a {@link Snapshotter} needs from its store. */
 export interface SnapshotSource {
@@ -143,7 +143,9 @@ export class Snapshotter {
     const logId = this.#source.logId();
     const base = this.#base?.key;
     try {
-      const { kept, skipped } = await this.#snapshots.retain({ keep, accept: (info) => info.logId === logId || info.key === base });
+      // One of nothing was put there for the log to begin with, before there was a log.
+      const isOurs = (info: SnapshotInfo): boolean => info.logId === logId || info.seq === 0 || info.key === base;
+      const { kept, skipped } = await this.#snapshots.retain({ keep, accept: isOurs });
       this.#skipped = skipped;
       const oldest = kept.at(-1);
       // As long as there are fewer, the log is what stands in for the others.

@@ -139,6 +139,27 @@ describe.each(kinds)("a state store on %s", (_, appendable) => {
     await expect(openStateStore({ ...ledger, storage })).rejects.toMatchObject({ code: "SNAPSHOT_GAP" });
   });
 
+  it("begins with a state that was put there as a snapshot of nothing, and removes it like any other", async () => {
+    const storage = fresh();
+    const snapshots = snapshotStore({ storage, prefix: "ledger" });
+    await snapshots.write(0, new TextEncoder().encode('{"total":7,"names":["before"]}'), { version: 1 });
+    const open = (): Promise<StateStore<Ledger, Entry>> => openStateStore({ ...ledger, storage, snapshot: { keep: 2 } });
+    const first = await open();
+    expect([first.seq, first.state, first.health.replayedFrom]).toEqual([0, { total: 7, names: ["before"] }, 0]);
+    await first.commit({ name: "a", amount: 1 });
+    await first.close();
+    const kept: (readonly number[])[] = [];
+    for (let round = 0; round < 3; round++) {
+      const store = await open();
+      expect(store.state.total).toBe(8 + round);
+      await store.commit({ name: "b", amount: 1 });
+      await store.snapshot();
+      kept.push((await entriesOf(storage)).map(({ seq }) => seq));
+      await store.close();
+    }
+    expect(kept).toEqual([[0, 2], [2, 3], [3, 4]]);
+  });
+
   it("refuses a log that ends before a snapshot", async () => {
     const storage = fresh();
     await withSnapshots(storage, [5]);
