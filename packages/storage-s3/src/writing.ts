@@ -81,9 +81,9 @@ async function requireOurs(writing: Writing, writeId: string, refusal: RequestFa
   const { store, name, failure, ifAbsent } = writing;
   const head = await tryHead(store, name, signal);
   if (head?.writeId === writeId) return;
-  if (!isDoubtful && refusal.code === "NoSuchUpload") throw uploadIsGone(failure, refusal);
-  // After an attempt without an answer ours may have been there before, and have been removed since.
-  const outcome = isDoubtful ? "unknown" : "not_applied";
+  // Ours may have been there, and have been removed since, where an answer was lost; or where a proxy sent it twice, as long as nobody else's object shows that it did not.
+  const outcome = isDoubtful || head === undefined ? "unknown" : "not_applied";
+  if (!isDoubtful && refusal.code === "NoSuchUpload") throw uploadIsGone({ ...failure, outcome }, refusal);
   if (ifAbsent && (head !== undefined || !isDoubtful)) throw alreadyExists({ ...failure, outcome }, refusal);
   throw storageError("STORAGE_WRITE_FAILED", "an answer was lost, and the object of that time is not there any more", {
     ...failure,

@@ -1,3 +1,4 @@
+import type { HttpRequest, HttpResponse } from "@holdfast/storage/ports";
 import { parseObjectPlan, type ObjectFaultKind } from "@holdfast/storage-sim/object-store";
 import { recordedAdversary } from "@holdfast/storage-sim";
 import { describe, expect, it } from "vitest";
@@ -55,6 +56,22 @@ describe("a body of more than one part", () => {
     expect(error).toMatchObject({ code: "STORAGE_ALREADY_EXISTS", outcome: "not_applied" });
     await it.run(backend.close());
     expect(it.store.uploads).toBe(0);
+  });
+
+  it("does not say that its own was never there when the upload is gone, and the object too", async () => {
+    const it = sim();
+    const port = it.store.port();
+    const request = async (sent: HttpRequest): Promise<HttpResponse> => {
+      if (sent.method === "POST" && sent.url.includes("uploadId=")) {
+        // A proxy sends the completion twice, and the object is removed in between.
+        await port.request(sent);
+        await port.request({ method: "DELETE", url: sent.url.slice(0, sent.url.indexOf("?")), headers: {} });
+      }
+      return port.request(sent);
+    };
+    const error = storageErrorOf(await it.failure(it.backend({ ...options, port: { ...port, request } }).create(key(), body)));
+    expect(error).toMatchObject({ code: "STORAGE_WRITE_FAILED", outcome: "unknown", retryable: true });
+    expect(it.store.objects.size).toBe(0);
   });
 
   it("leaves no parts when its source fails, when a part is refused, or when it is aborted", async () => {

@@ -73,6 +73,19 @@ describe("create", () => {
     expect(text(it.store.objects.get(key())?.bytes)).toBe("other");
   });
 
+  it("does not say that its own was never there when the object is gone at the look who made it", async () => {
+    // A proxy sent it twice: the first one made the object, and the second one was refused.
+    const it = sim({ faults: parseObjectPlan("PutObject#1=twice") });
+    const port = it.store.port();
+    const request = async (sent: HttpRequest): Promise<HttpResponse> => {
+      if (sent.method === "HEAD") await port.request({ method: "DELETE", url: sent.url, headers: {} });
+      return port.request(sent);
+    };
+    const mine = it.backend({ ...trusted, port: { ...port, request } });
+    const error = storageErrorOf(await it.failure(mine.create(key(), bytes("mine"))));
+    expect(error).toMatchObject({ code: "STORAGE_ALREADY_EXISTS", outcome: "unknown" });
+  });
+
   it("does not know, and says so, when the object of a lost answer is gone", async () => {
     const it = sim({ faults: parseObjectPlan("PutObject#1=lose") });
     // Between the 412 and the look at who wrote it somebody removes the object.
