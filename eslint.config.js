@@ -13,6 +13,7 @@ export const layers = {
   "storage-sim": ["bytes", "storage"],
   wal: ["bytes", "storage"],
   snapshot: ["bytes", "storage", "wal"],
+  checkpoint: ["bytes", "storage", "wal"],
   replica: ["bytes", "storage", "wal"],
   // Its directory format is foreign, so it opens directories itself.
   kinesis: ["bytes", "snapshot", "storage", "storage-fs", "wal"],
