@@ -1,7 +1,12 @@
 export { encodeFkwal2Entry, encodeFkwal2Header, FKWAL2_HEADER_BYTES } from "./encode.js";
 export { Fkwal2Error } from "./error.js";
 export type { Fkwal2ErrorCode, Fkwal2ErrorDetails } from "./error.js";
+export { openFkwal2Log } from "./log.js";
+export type { Fkwal2Log, Fkwal2LogOptions, Fkwal2Position } from "./log.js";
 export { readFkwal2 } from "./read.js";
-export type { Fkwal2Reading, Fkwal2ReadOptions } from "./read.js";
+export type { Fkwal2Reading, Fkwal2ReadOptions, Fkwal2Torn } from "./read.js";
+export { readFkwal2Log } from "./read-log.js";
+export type { Fkwal2LogReading, Fkwal2LogReadOptions } from "./read-log.js";
 export { scanFkwal2 } from "./scan.js";
-export type { Fkwal2Decode, Fkwal2Decoded, Fkwal2Frame, Fkwal2Scan, Fkwal2Tail } from "./scan.js";
+export type { Fkwal2Scan } from "./scan.js";
+export type { Fkwal2Decode, Fkwal2Decoded, Fkwal2Frame, Fkwal2Tail } from "./walk.js";
