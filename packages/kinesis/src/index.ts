@@ -31,3 +31,6 @@ export { contentsOf, emptyTables, tablesOf, transitionKey } from "./native/table
 export type { KinesisTables } from "./native/tables.js";
 export type { SortedMap } from "./native/sorted-map.js";
 export type * from "./native/events.js";
+export { migrateKinesisState } from "./native/migrate.js";
+export type { KinesisMigration, KinesisMigrationOptions } from "./native/migrate.js";
+export type { KinesisDirectoryPlace, KinesisStorePlace } from "./native/places.js";
