@@ -6,6 +6,7 @@ import { memoryBackend, memoryDisk, storageKey, storagePrefix, type StorageBacke
 import { fsBackend } from "@holdfast/storage-fs";
 import { onTestFinished } from "vitest";
 import { faultPort, type FaultPort } from "./fault-port.js";
+import { simDiskPlace, simObjectsPlace } from "./simulated-places.js";
 
 /** Contents that outlive the processes that work on them. */
 export interface Place {
@@ -31,10 +32,12 @@ export interface Store {
 export const memory: Store = { name: "memory", appendable: true, make: () => Promise.resolve(memoryPlace()) };
 const directory: Store = { name: "directory", appendable: true, make: () => directoryPlace() };
 const objects: Store = { name: "memory without append", appendable: false, make: () => Promise.resolve(memoryPlace(false)) };
+const simDisk: Store = { name: "a simulated disk", appendable: true, make: () => Promise.resolve(simDiskPlace()) };
+const simObjects: Store = { name: "a simulated object store", appendable: false, make: () => Promise.resolve(simObjectsPlace()) };
 /** Where files grow. */
-export const stores: readonly Store[] = [memory, directory];
+export const stores: readonly Store[] = [memory, directory, simDisk];
 /** Every kind of storage: what a log promises does not depend on it. */
-export const everyStore: readonly Store[] = [memory, directory, objects];
+export const everyStore: readonly Store[] = [...stores, objects, simObjects];
 
 export function memoryPlace(appendable = true): Place {
   const disk = memoryDisk();

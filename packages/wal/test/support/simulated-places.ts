@@ -1,0 +1,81 @@
+import { storageKey, type StorageBackend } from "@holdfast/storage";
+import { fsBackend } from "@holdfast/storage-fs";
+import { s3Backend } from "@holdfast/storage-s3";
+import { mildAdversary, seededRandom, SimDisk, virtualClock, type FaultPlan } from "@holdfast/storage-sim";
+import { SimObjectStore, type SimClient } from "@holdfast/storage-sim/object-store";
+import type { Place } from "./backends.js";
+
+/** A directory on a simulated disk. */
+export interface SimDiskPlace extends Place {
+  /** The disk as it is now: another one after each crash. */
+  readonly disk: SimDisk;
+  /** The power goes: only what is on the disk is left, here nothing that was not flushed. */
+  losePower(): void;
+}
+
+export function simDiskPlace(options: { readonly faults?: FaultPlan; readonly capacityBytes?: number } = {}): SimDiskPlace {
+  let disk = new SimDisk({ profile: "posix", adversary: mildAdversary, ...options });
+  const parts = { clock: virtualClock(), random: seededRandom(1) };
+  const open = (): Promise<StorageBackend> => fsBackend({ root: ROOT, port: disk.port(), ...parts });
+  return {
+    get disk() {
+      return disk;
+    },
+    open,
+    crash() {
+      disk = disk.crash({ kind: "process" });
+      return Promise.resolve();
+    },
+    losePower() {
+      disk = disk.crash({ kind: "power" });
+    },
+    files() {
+      const files = [...disk.files()].filter(([path]) => !path.endsWith("/.lock"));
+      return Promise.resolve(sorted(files.map(([path, bytes]) => [path.slice(ROOT.length + 1), bytes])));
+    },
+    put: async (key, bytes) => putInto(await open(), key, bytes),
+    remove: async (key) => removeFrom(await open(), key),
+  };
+}
+
+/** A bucket of a simulated object store, behind the real backend. Nothing in it takes time. */
+export function simObjectsPlace(): Place {
+  const parts = { clock: virtualClock(), random: seededRandom(1) };
+  const store = new SimObjectStore({ clock: parts.clock, adversary: mildAdversary });
+  // What is known of the bucket is kept for each port: the processes of one life share it.
+  let client: SimClient = store.client();
+  const open = (): StorageBackend => s3Backend({ ...BUCKET, ...parts, port: client.port });
+  return {
+    open: () => Promise.resolve(open()),
+    crash() {
+      client.kill();
+      client = store.client();
+      return Promise.resolve();
+    },
+    files: () => Promise.resolve(sorted([...store.objects].map(([name, { bytes }]) => [name, bytes]))),
+    put: (key, bytes) => putInto(open(), key, bytes),
+    remove: (key) => removeFrom(open(), key),
+  };
+}
+
+const ROOT = "/data";
+const BUCKET = {
+  bucket: "bucket",
+  endpoint: "http://localhost",
+  region: "us-east-1",
+  credentials: { accessKeyId: "id", secretAccessKey: "secret" },
+} as const;
+
+function sorted(files: readonly (readonly [string, Uint8Array])[]): Map<string, Uint8Array> {
+  return new Map([...files].sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+async function putInto(storage: StorageBackend, key: string, bytes: Uint8Array): Promise<void> {
+  await storage.replace(storageKey(key), bytes);
+  await storage.close();
+}
+
+async function removeFrom(storage: StorageBackend, key: string): Promise<void> {
+  await storage.remove([storageKey(key)]);
+  await storage.close();
+}
