@@ -1,3 +1,4 @@
+export type { ReplicaContent } from "./content.js";
 export { ReplicaError } from "./errors.js";
 export type { ReplicaErrorCode, ReplicaErrorDetails } from "./errors.js";
 export { isGenerationName, newGenerationName } from "./format/generation-name.js";
@@ -5,8 +6,12 @@ export { compareSnapshots, compareWalSegments } from "./format/infos.js";
 export type { SnapshotInfo, WalSegmentInfo } from "./format/infos.js";
 export type { ReplicaLayoutName } from "./format/layouts.js";
 export { formatIndex, formatOffset, parseIndex, parseOffset } from "./format/numbers.js";
+export { detectLayout } from "./generations.js";
+export type { DetectLayoutOptions } from "./generations.js";
 export { decodeLz4 } from "./lz4-decoder.js";
 export type { Lz4DecodeOptions, Lz4Reading } from "./lz4-decoder.js";
 export { encodeLz4 } from "./lz4-encoder.js";
 export { comparePos, formatPos, isZeroPos, parsePos, truncatePos, ZERO_POS } from "./format/pos.js";
 export type { Pos } from "./format/pos.js";
+export { replicaClient } from "./replica-client.js";
+export type { ReplicaClient, ReplicaClientOptions, ReplicaReadOptions, WalListOptions, Written } from "./replica-client.js";

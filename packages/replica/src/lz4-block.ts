@@ -25,8 +25,8 @@ export async function unpackBlock(prefixed: Uint8Array, maxBytes: number, window
   // So much is reserved before the first byte is unpacked; no block grows further, since no byte of it stands for more than 255.
   const reserved = Math.min(maxBytes, blockBytes * 255);
   new DataView(prefixed.buffer, prefixed.byteOffset).setUint32(0, reserved, true);
-  return reserved > SMALL_BYTES ? uncompress(prefixed, window) : uncompressSync(prefixed, window);
+  return blockBytes > SMALL_BYTES ? uncompress(prefixed, window) : uncompressSync(prefixed, window);
 }
 
-/** Up to here a block takes less time than the way to another thread and back. */
+/** Up to here a block takes no more time than the way to another thread and back. */
 const SMALL_BYTES = 64 * 1024;

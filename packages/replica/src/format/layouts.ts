@@ -24,6 +24,8 @@ export interface ReplicaLayout {
   /** Relative to the generation. @throws REPLICA_INVALID_ARGUMENT for an index or offset that the layout has no name for. */
   formatWalSegmentName(index: bigint, offset: bigint): string;
   parseWalSegmentName(name: string): { readonly index: bigint; readonly offset: bigint } | undefined;
+  /** A name behind all segments of this index and before those of the next. */
+  formatBehindWal(index: bigint): string;
 }
 
 /** The directory of all snapshots of a generation, and that of all its WAL. */
@@ -63,6 +65,8 @@ const litestreamV03: ReplicaLayout = {
     const match = /^wal\/([0-9a-f]{8})_([0-9a-f]{8,16})\.wal\.lz4$/.exec(name);
     return parsePair(match, fromHex, MAX_V03_INDEX);
   },
+  // No digit is behind "z".
+  formatBehindWal: (index) => `wal/${hex(within("index", index, MAX_V03_INDEX), 8)}_z.z`,
 };
 
 const litestreamV04: ReplicaLayout = {
@@ -72,6 +76,7 @@ const litestreamV04: ReplicaLayout = {
   formatWalSegmentName: (index, offset) =>
     `wal/${hex(within("index", index, MAX_POSITION_NUMBER), 16)}/${hex(within("offset", offset, MAX_POSITION_NUMBER), 16)}.wal.lz4`,
   parseWalSegmentName: (name) => parsePair(/^wal\/([0-9a-f]{16})\/([0-9a-f]{16})\.wal\.lz4$/.exec(name), fromHex, MAX_POSITION_NUMBER),
+  formatBehindWal: (index) => `wal/${hex(within("index", index, MAX_POSITION_NUMBER), 16)}/z.z`,
 };
 
 const native: ReplicaLayout = {
@@ -81,6 +86,7 @@ const native: ReplicaLayout = {
   formatWalSegmentName: (index, offset) =>
     `wal/${decimal20(within("index", index, MAX_POSITION_NUMBER))}/${decimal20(within("offset", offset, MAX_POSITION_NUMBER))}.wal.lz4`,
   parseWalSegmentName: (name) => parsePair(/^wal\/([0-9]{20})\/([0-9]{20})\.wal\.lz4$/.exec(name), parseDecimal20, MAX_POSITION_NUMBER),
+  formatBehindWal: (index) => `wal/${decimal20(within("index", index, MAX_POSITION_NUMBER))}/z.z`,
 };
 
 type Parse = (digits: string) => bigint | undefined;
