@@ -40,7 +40,7 @@ export class Signer {
         hostname: url.hostname,
         path: url.pathname,
         query: Object.fromEntries(url.searchParams),
-        headers: { ...request.headers, host: url.host, "x-amz-content-sha256": sha256(request.body ?? NO_BYTES) },
+        headers: { ...request.headers, host: url.host, "x-amz-content-sha256": request.body === undefined ? SHA256_OF_NOTHING : sha256(request.body) },
       },
       { signingDate: new Date(this.#clock.now() + this.#aheadMs) },
     );
@@ -56,8 +56,6 @@ export class Signer {
     return changes;
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 /** SHA-256, or its HMAC with a secret, as the library takes it. */
 class Sha256 {
@@ -89,3 +87,5 @@ function toBytes(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
+
+const SHA256_OF_NOTHING = sha256(new Uint8Array(0));

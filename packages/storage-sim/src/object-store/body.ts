@@ -1,6 +1,7 @@
 import { HttpPortError, type Clock } from "@holdfast/storage/ports";
 import type { Adversary } from "../adversary.js";
 import type { ObjectFaultKind } from "./faults.js";
+import type { Latch } from "./latch.js";
 
 /** How a body comes over. */
 export interface BodyWay {
@@ -11,7 +12,7 @@ export interface BodyWay {
   /** Of the request: how long nothing may move. */
   readonly timeoutMs: number | undefined;
   /** What discards the body rejects a piece that is waited for. */
-  readonly discarded: AbortSignal | undefined;
+  readonly discarded: Latch | undefined;
   /** Whether whoever reads is gone. */
   readonly isDead: () => boolean;
 }
@@ -61,7 +62,7 @@ async function settled({ signal, discarded, isDead }: BodyWay): Promise<void> {
   await SETTLED;
   if (isDead()) await new Promise(() => undefined);
   signal?.throwIfAborted();
-  if (discarded?.aborted === true) throw new HttpPortError("the response was discarded", { outcome: "unknown" });
+  if (discarded?.isShut === true) throw new HttpPortError("the response was discarded", { outcome: "unknown" });
 }
 
 function pause(delayMs: number, { clock, signal, discarded }: Pick<BodyWay, "clock" | "signal" | "discarded">): Promise<void> {
@@ -69,12 +70,12 @@ function pause(delayMs: number, { clock, signal, discarded }: Pick<BodyWay, "clo
     const cancel = delayMs === Infinity ? (): void => undefined : clock.setTimer(finish, delayMs, { ref: false });
     function finish(): void {
       signal?.removeEventListener("abort", onAbort);
-      discarded?.removeEventListener("abort", onDiscard);
+      discarded?.wait(undefined);
       resolve();
     }
     function onAbort(): void {
       cancel();
-      discarded?.removeEventListener("abort", onDiscard);
+      discarded?.wait(undefined);
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- The contract: an aborted request rejects with its reason.
       reject(signal?.reason);
     }
@@ -84,10 +85,10 @@ function pause(delayMs: number, { clock, signal, discarded }: Pick<BodyWay, "clo
       reject(new HttpPortError("the response was discarded", { outcome: "unknown" }));
     }
     if (signal?.aborted === true) onAbort();
-    else if (discarded?.aborted === true) onDiscard();
+    else if (discarded?.isShut === true) onDiscard();
     else {
       signal?.addEventListener("abort", onAbort, { once: true });
-      discarded?.addEventListener("abort", onDiscard, { once: true });
+      discarded?.wait(onDiscard);
     }
   });
 }

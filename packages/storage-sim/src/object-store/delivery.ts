@@ -3,6 +3,7 @@ import type { Adversary } from "../adversary.js";
 import { emptyAnswer, failureAnswer, withoutBody, type Answer } from "./answer.js";
 import { piecesOf, silence } from "./body.js";
 import type { ObjectFaultKind } from "./faults.js";
+import { Latch } from "./latch.js";
 import type { ObjectRequest } from "./request.js";
 
 /** What the way to the store and back needs. */
@@ -126,9 +127,9 @@ function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Pro
 
 function toResponse(given: Answer, sent: HttpRequest, fault: ObjectFaultKind | undefined, { isDead }: Sender, { adversary, clock }: DeliveryParts): HttpResponse {
   const answer = sent.method === "HEAD" ? withoutBody(given) : given;
-  const discarded = new AbortController();
+  const discarded = new Latch();
   let isTaken = false;
-  const way = { adversary, clock, fault, signal: sent.signal, timeoutMs: sent.timeoutMs, discarded: discarded.signal, isDead };
+  const way = { adversary, clock, fault, signal: sent.signal, timeoutMs: sent.timeoutMs, discarded, isDead };
   return {
     status: answer.status,
     headers: { server: STORE_NAME, date: new Date(clock.now()).toUTCString(), ...answer.headers },
@@ -140,7 +141,7 @@ function toResponse(given: Answer, sent: HttpRequest, fault: ObjectFaultKind | u
       },
     },
     discard() {
-      discarded.abort();
+      discarded.shut();
     },
   };
 }

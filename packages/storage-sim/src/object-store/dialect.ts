@@ -87,12 +87,18 @@ export function checksumHeaders(checksum: string | undefined): Record<string, st
 
 const META = "x-amz-meta-";
 
+function sha256(bytes: Uint8Array): string {
+  return bytes.byteLength === 0 ? SHA256_OF_NOTHING : createHash("sha256").update(bytes).digest("hex");
+}
+
+/** Of most requests. */
+const SHA256_OF_NOTHING = createHash("sha256").digest("hex");
+
 /** What holds for every request. */
 function refusal(request: ObjectRequest, { bucketName }: Circumstances): Answer | undefined {
   if (request.bucket !== bucketName) return failureAnswer(404, "NoSuchBucket", [["BucketName", request.bucket]]);
   const stated = request.headers["x-amz-content-sha256"];
-  const actual = createHash("sha256").update(request.body).digest("hex");
-  if (stated !== undefined && stated !== actual) return failureAnswer(400, "XAmzContentSHA256Mismatch");
+  if (stated !== undefined && stated !== sha256(request.body)) return failureAnswer(400, "XAmzContentSHA256Mismatch");
   return undefined;
 }
 
