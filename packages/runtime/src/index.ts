@@ -1,3 +1,5 @@
+export { RuntimeError } from "./errors.js";
+export type { RuntimeErrorCode, RuntimeErrorDetails } from "./errors.js";
 export type {
   DiagnosticSeverity,
   EventRecord,
@@ -17,3 +19,32 @@ export type {
   YoiEventKind,
   YoiTranscriptRole,
 } from "./format/model.js";
+export { openRuntimeStore } from "./store.js";
+export type {
+  EventCursor,
+  EventPage,
+  EventPayloads,
+  FollowEventsOptions,
+  InputReceipt,
+  NewEvent,
+  NewTranscriptEntry,
+  NewWorker,
+  OwnEvent,
+  RuntimeEvent,
+  RuntimeHealth,
+  RuntimeProblem,
+  RuntimeQueries,
+  RuntimeSchemas,
+  RuntimeStore,
+  RuntimeStoreOptions,
+  RuntimeSummary,
+  StandardEvent,
+  TranscriptEntry,
+  TranscriptPage,
+  TranscriptReceipt,
+  UnrecognisedEvent,
+  WorkerDetail,
+  WorkerName,
+  WorkerReceipt,
+  WorkerSummary,
+} from "./types.js";

@@ -1,0 +1,293 @@
+import { hasCode } from "@holdfast/storage";
+import { openLog, type Log } from "@holdfast/wal";
+import { RuntimeError } from "./errors.js";
+import type { RuntimeDiagnostic } from "./format/model.js";
+import { journalPrefix } from "./layout.js";
+import { countsAsBytes } from "./journal.js";
+import { loadRuntime, type LoadedRuntime } from "./load.js";
+import { planCreateWorker, planDelete, planEnd, planEvent, planInput, planStopRuntime, planTranscript, planTrim } from "./mutations.js";
+import { runtimeSettings, type RuntimeSettings } from "./options.js";
+import { Payloads } from "./payloads.js";
+import { PageStore } from "./pages/page-store.js";
+import { Sealer } from "./pages/sealer.js";
+import { PendingRuntime } from "./state/pending.js";
+import { RuntimeState } from "./state/runtime-state.js";
+import { encodeMutation, type Change } from "./stored/change.js";
+import type {
+  EventCursor,
+  EventPage,
+  EventPayloads,
+  FollowEventsOptions,
+  InputReceipt,
+  NewEvent,
+  NewTranscriptEntry,
+  NewWorker,
+  RuntimeEvent,
+  RuntimeHealth,
+  RuntimeProblem,
+  RuntimeStore,
+  RuntimeStoreOptions,
+  RuntimeSummary,
+  TranscriptPage,
+  TranscriptReceipt,
+  WorkerDetail,
+  WorkerName,
+  WorkerReceipt,
+  WorkerSummary,
+} from "./types.js";
+import { RuntimeView } from "./view.js";
+
+/**
+ * Opens the store of a runtime, or makes one. Takes its lock; on object storage takes it over from whoever wrote before.
+ *
+ * @throws RUNTIME_INVALID_ARGUMENT before anything is touched; STORAGE_LOCKED; RUNTIME_CORRUPT, RUNTIME_MISSING, RUNTIME_UNSUPPORTED_VERSION;
+ * RUNTIME_WRONG_RUNTIME for the objects of another runtime; errors of the log and of the storage.
+ */
+export async function openRuntimeStore<E extends EventPayloads = EventPayloads, M = unknown>(options: RuntimeStoreOptions<E, M>): Promise<RuntimeStore<E, M>> {
+  const settings = runtimeSettings("openRuntimeStore", options);
+  const payloads = new Payloads(options.schemas);
+  return openStore(options, settings, payloads);
+}
+
+/** {@link openRuntimeStore} with what it has checked. */
+export async function openStore<E extends EventPayloads, M>(options: RuntimeStoreOptions<E, M>, settings: RuntimeSettings, payloads: Payloads<E, M>): Promise<DurableRuntime<E, M>> {
+  const { storage, clock, random, signal } = options;
+  const log = await openLog({ storage, prefix: journalPrefix(settings.prefix), clock, random, signal });
+  try {
+    const loaded = (await loadRuntime({ storage, log, settings, signal })) ?? (await startRuntime(log, settings));
+    return new DurableRuntime({ storage, log, settings, payloads, loaded });
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** A runtime that is new: its first record, with the event that it has started. */
+async function startRuntime(log: Log, settings: RuntimeSettings): Promise<LoadedRuntime> {
+  const { runtime, maxDiagnostics } = settings;
+  const event = { id: 1n, kind: "runtime_started", message: "runtime started" };
+  const changes: readonly Change[] = [
+    { type: "started", runtime },
+    { type: "event", event },
+  ];
+  const record = encodeMutation(changes, runtime.runtimeId);
+  const seq = await log.append(record);
+  const state = new RuntimeState(runtime, maxDiagnostics);
+  state.apply(changes, seq);
+  return { state, replay: { mutations: 0, bytes: record.length }, snapshots: [], skipped: [] };
+}
+
+/** What a store is made of. */
+export interface StoreParts<E extends EventPayloads, M> {
+  readonly storage: RuntimeStoreOptions["storage"];
+  readonly log: Log;
+  readonly settings: RuntimeSettings;
+  readonly payloads: Payloads<E, M>;
+  readonly loaded: LoadedRuntime;
+}
+
+/** A runtime whose mutations are records of a journal. */
+export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<E, M> {
+  readonly runtimeId: string;
+  readonly #log: Log;
+  readonly #settings: RuntimeSettings;
+  readonly #payloads: Payloads<E, M>;
+  readonly #found: Pick<LoadedRuntime, "replay" | "skipped">;
+  readonly #state: RuntimeState;
+  readonly #pending: PendingRuntime;
+  readonly #view: RuntimeView<E, M>;
+  readonly #sealer: Sealer;
+  #lastProblem: RuntimeProblem | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor({ storage, log, settings, payloads, loaded }: StoreParts<E, M>) {
+    const { state, replay, skipped, snapshots } = loaded;
+    this.runtimeId = state.runtimeId;
+    this.#log = log;
+    this.#settings = settings;
+    this.#payloads = payloads;
+    this.#found = { replay, skipped };
+    this.#state = state;
+    this.#pending = new PendingRuntime(state);
+    const pages = new PageStore(storage, settings.prefix, log.logId ?? "");
+    this.#view = new RuntimeView({ state, pages, payloads, isClosed: () => this.#closing !== undefined });
+    this.#sealer = new Sealer({ storage, log, settings, state, pages, snapshots, unreadable: new Set(skipped.flatMap(({ key }) => key ?? [])), commit: (changes) => this.#append("checkpoint", changes), failed: this.#failed }, replay.bytes);
+  }
+
+  // ------------------------------------------------------------------------------------------------ mutations
+
+  async createWorker(request: NewWorker): Promise<WorkerDetail> {
+    this.#requireOpen("createWorker");
+    const { changes, worker } = planCreateWorker(this.#pending, request, this.#settings);
+    await this.#append("createWorker", changes);
+    return { ...worker.request, workerRef: worker.workerRef, status: worker.status, transcriptLength: 0, lastEventId: worker.lastEventId };
+  }
+
+  async sendInput(worker: WorkerName, input: NewTranscriptEntry<M>): Promise<InputReceipt> {
+    this.#requireOpen("sendInput");
+    const { changes, entry } = planInput(this.#pending, worker, this.#payloads.plainEntry("sendInput", input), this.#settings);
+    await this.#append("sendInput", changes);
+    return { workerRef: entry.workerRef, status: "running", transcriptSequence: entry.sequence, eventId: entry.eventId };
+  }
+
+  async appendTranscript(worker: WorkerName, entries: readonly NewTranscriptEntry<M>[], event?: NewEvent<E>): Promise<TranscriptReceipt> {
+    const operation = "appendTranscript";
+    this.#requireOpen(operation);
+    const plain = entries.map((entry) => this.#payloads.plainEntry(operation, entry));
+    const own = event === undefined ? undefined : this.#payloads.plainEvent(operation, event);
+    const { changes, first, last } = planTranscript(this.#pending, worker, plain, own, this.#settings);
+    await this.#append(operation, changes);
+    return { workerRef: first.workerRef, firstSequence: first.sequence, lastSequence: last.sequence, eventId: first.eventId };
+  }
+
+  async appendEvent(event: NewEvent<E>, worker?: WorkerName): Promise<bigint> {
+    this.#requireOpen("appendEvent");
+    const { changes, id } = planEvent(this.#pending, this.#payloads.plainEvent("appendEvent", event), worker, this.#settings);
+    await this.#append("appendEvent", changes);
+    return id;
+  }
+
+  stopWorker(worker: WorkerName, reason?: string): Promise<WorkerReceipt> {
+    return this.#end(worker, "stopped", reason);
+  }
+
+  cancelWorker(worker: WorkerName, reason?: string): Promise<WorkerReceipt> {
+    return this.#end(worker, "cancelled", reason);
+  }
+
+  async stopRuntime(): Promise<bigint> {
+    this.#requireOpen("stopRuntime");
+    const { changes, id } = planStopRuntime(this.#pending);
+    await this.#append("stopRuntime", changes);
+    return id;
+  }
+
+  async trimEvents(before: bigint): Promise<void> {
+    this.#requireOpen("trimEvents");
+    await this.#append("trimEvents", planTrim(this.#pending, before));
+  }
+
+  async deleteWorker(worker: WorkerName): Promise<void> {
+    this.#requireOpen("deleteWorker");
+    await this.#append("deleteWorker", planDelete(this.#pending, worker));
+  }
+
+  async #end(name: WorkerName, status: "stopped" | "cancelled", reason: string | undefined): Promise<WorkerReceipt> {
+    const operation = status === "stopped" ? "stopWorker" : "cancelWorker";
+    this.#requireOpen(operation);
+    const { changes, worker } = planEnd(this.#pending, name, status, reason, this.#settings);
+    await this.#append(operation, changes);
+    return { workerRef: worker.workerRef, status: worker.status, eventId: worker.lastEventId };
+  }
+
+  /**
+   * One mutation: one record of the journal, and behind it the state. Everything up to the log's append happens in the turn of the call, so
+   * that the order of calls is the order of mutations. Without changes it waits for those before it, whose outcome it answers.
+   */
+  #append(operation: string, changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return this.#pending.inFlight === 0 ? Promise.resolve() : this.#log.sync();
+    const record = encodeMutation(changes, this.runtimeId);
+    // The expected number: should a mutation that this one is built on not be written, this one is not either.
+    const expectedSeq = this.#pending.nextSeq;
+    this.#pending.begin(changes);
+    return this.#log.append(record, { expectedSeq }).then(
+      (seq) => {
+        this.#state.apply(changes, seq);
+        this.#pending.end();
+        this.#view.wake();
+        if (countsAsBytes(changes)) this.#sealer.committed(record.length);
+      },
+      (error: unknown) => {
+        this.#pending.end();
+        throw hasCode(error, "WAL_CONFLICT") ? conflict(operation, error) : error;
+      },
+    );
+  }
+
+  // ------------------------------------------------------------------------------------------------ queries
+
+  summary(): RuntimeSummary {
+    return this.#view.summary();
+  }
+
+  listWorkers(): readonly WorkerSummary[] {
+    return this.#view.listWorkers();
+  }
+
+  getWorker(worker: WorkerName): WorkerDetail {
+    return this.#view.getWorker(worker);
+  }
+
+  diagnostics(): readonly RuntimeDiagnostic[] {
+    return this.#view.diagnostics();
+  }
+
+  cursorFromStart(): EventCursor {
+    return this.#view.cursorFromStart();
+  }
+
+  cursorNow(): EventCursor {
+    return this.#view.cursorNow();
+  }
+
+  readEvents(cursor: EventCursor, limit: number): Promise<EventPage<E>> {
+    return this.#view.readEvents(cursor, limit);
+  }
+
+  readTranscript(worker: WorkerName, range: { readonly start: number; readonly limit: number }): Promise<TranscriptPage<M>> {
+    return this.#view.readTranscript(worker, range);
+  }
+
+  followEvents(options?: FollowEventsOptions): AsyncIterable<RuntimeEvent<E>> {
+    return this.#view.followEvents(options);
+  }
+
+  // ------------------------------------------------------------------------------------------------ behind the mutations
+
+  get health(): RuntimeHealth {
+    const { eventPages, transcriptPages } = this.#state;
+    return {
+      replayedMutations: this.#found.replay.mutations,
+      journalBytes: this.#sealer.journalBytes,
+      pages: eventPages.length + transcriptPages.size,
+      lastProblem: this.#lastProblem,
+      skipped: this.#found.skipped,
+    };
+  }
+
+  async checkpoint(): Promise<void> {
+    this.#requireOpen("checkpoint");
+    await this.#sealer.seal();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#view.wake();
+    try {
+      // What fails here loses nothing: it is all in the journal.
+      await this.#sealer.close();
+    } finally {
+      await this.#log.close();
+    }
+  }
+
+  readonly #failed = (operation: RuntimeProblem["operation"], error: unknown): void => {
+    this.#lastProblem = { operation, error, atMs: this.#settings.clock.now() };
+  };
+
+  #requireOpen(operation: string): void {
+    if (this.#closing !== undefined) throw new RuntimeError("RUNTIME_CLOSED", "the runtime store is closed", { operation, outcome: "not_applied" });
+  }
+}
+
+function conflict(operation: string, cause: unknown): RuntimeError {
+  return new RuntimeError("RUNTIME_CONFLICT", "a mutation before this one was not written", { operation, outcome: "not_applied", retryable: true, cause });
+}
