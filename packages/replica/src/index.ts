@@ -14,4 +14,6 @@ export { encodeLz4 } from "./lz4-encoder.js";
 export { comparePos, formatPos, isZeroPos, parsePos, truncatePos, ZERO_POS } from "./format/pos.js";
 export type { Pos } from "./format/pos.js";
 export { replicaClient } from "./replica-client.js";
-export type { ReplicaClient, ReplicaClientOptions, ReplicaReadOptions, WalListOptions, Written } from "./replica-client.js";
+export type { FollowOptions, ReplicaClient, ReplicaClientOptions, ReplicaReadOptions, WalListOptions, Written } from "./replica-client.js";
+export { WalSegmentIterator } from "./wal-segment-iterator.js";
+export type { WalSegmentIteratorOptions } from "./wal-segment-iterator.js";

@@ -1,14 +1,17 @@
-import { hasCode, isHoldfastError, joinKey, joinPrefix, storagePrefix } from "@holdfast/storage";
+import { hasCode, isHoldfastError, joinKey, joinPrefix, storagePrefix, systemClock } from "@holdfast/storage";
 import type { CallOptions, StorageBackend, StorageEntry, StorageKey, StoragePrefix } from "@holdfast/storage";
+import type { Clock } from "@holdfast/storage/ports";
+import { Announcements } from "./announcements.js";
 import { compareContents, openContent, type ContentComparison, type ReplicaContent } from "./content.js";
 import { invalidArgument, ReplicaError } from "./errors.js";
 import { requireGeneration } from "./format/generation-name.js";
 import type { SnapshotInfo, WalSegmentInfo } from "./format/infos.js";
 import { replicaLayout, SNAPSHOTS_DIRECTORY, WAL_DIRECTORY, type ReplicaLayout, type ReplicaLayoutName } from "./format/layouts.js";
-import { formatPos, type Pos } from "./format/pos.js";
+import { comparePos, formatPos, type Pos } from "./format/pos.js";
 import { listGenerations } from "./generations.js";
 import { objectCodec, type ObjectCodec, type ReplicaObject } from "./object-codec.js";
 import { sortedByOffset } from "./wal-order.js";
+import { WalSegmentIterator } from "./wal-segment-iterator.js";
 
 /** Options of {@link replicaClient}. */
 export interface ReplicaClientOptions {
@@ -23,6 +26,7 @@ export interface ReplicaClientOptions {
    * is taken, damage that it does not see included.
    */
   readonly reading?: "strict" | "lenient" | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** Options of reading an object. */
@@ -35,6 +39,12 @@ export interface ReplicaReadOptions extends CallOptions {
 export interface WalListOptions extends CallOptions {
   /** Only of this index and higher ones. */
   readonly fromIndex?: bigint | undefined;
+}
+
+/** Options of {@link ReplicaClient.follow}. */
+export interface FollowOptions extends WalListOptions {
+  /** Milliseconds between looks for what others have written: 1 to 86,400,000. Default: only what this client writes. */
+  readonly pollMs?: number | undefined;
 }
 
 /** What became of a write. */
@@ -76,6 +86,17 @@ export interface ReplicaClient {
   /** WAL segments of a generation, by ascending index and offset. None if there is no such generation. */
   walSegments(generation: string, options?: WalListOptions): AsyncIterable<WalSegmentInfo>;
   /**
+   * As {@link walSegments}, as an iterator that takes announcements of new ones. It lists the generation when it is made, and each index
+   * again when its turn comes.
+   */
+  walSegmentIterator(generation: string, options?: CallOptions): Promise<WalSegmentIterator>;
+  /**
+   * As {@link walSegments}, and then those to come, each once and in order, until the signal aborts. It looks again when this client has
+   * written a segment of the generation, and every `pollMs`. Writing is then to be in order: what is written before a place that
+   * was passed is not given.
+   */
+  follow(generation: string, options?: FollowOptions): AsyncIterable<WalSegmentInfo>;
+  /**
    * Writes a WAL segment, durable once resolved, unless there is one at this position: that it has the same content is success, and so is
    * that ours begins with it. `rawSize` then says how much of ours is there.
    *
@@ -103,10 +124,13 @@ class StorageReplicaClient implements ReplicaClient {
   readonly #root: StoragePrefix;
   readonly #names: ReplicaLayout;
   readonly #codec: ObjectCodec;
+  readonly #clock: Clock;
+  readonly #announcements = new Announcements();
 
-  constructor({ storage, prefix, layout, reading = "strict" }: ReplicaClientOptions) {
+  constructor({ storage, prefix, layout, reading = "strict", clock = systemClock }: ReplicaClientOptions) {
     if (layout === "native" && reading === "lenient") throw invalidArgument("replicaClient", "the native layout is read strictly");
     this.layout = layout;
+    this.#clock = clock;
     this.#storage = storage;
     this.#root = joinPrefix(storagePrefix(prefix), "generations/");
     this.#names = replicaLayout(layout);
@@ -161,9 +185,48 @@ class StorageReplicaClient implements ReplicaClient {
     yield* this.layout === "litestream-v0.3" ? sortedByOffset(byName) : byName;
   }
 
+  async walSegmentIterator(generation: string, options?: CallOptions): Promise<WalSegmentIterator> {
+    const indexes = new Set<bigint>();
+    for await (const { index } of this.walSegments(generation, options)) indexes.add(index);
+    const readIndex = async (index: bigint): Promise<readonly WalSegmentInfo[]> => {
+      const found: WalSegmentInfo[] = [];
+      for await (const segment of this.walSegments(generation, { ...options, fromIndex: index })) {
+        if (segment.index > index) break;
+        found.push(segment);
+      }
+      return found;
+    };
+    return new WalSegmentIterator({ generation, indexes: [...indexes], readIndex });
+  }
+
+  async *follow(generation: string, { fromIndex = 0n, pollMs, signal }: FollowOptions = {}): AsyncGenerator<WalSegmentInfo, void, undefined> {
+    if (pollMs !== undefined && !(Number.isSafeInteger(pollMs) && pollMs >= 1 && pollMs <= 86_400_000)) {
+      throw invalidArgument("follow", `pollMs is ${pollMs}; it must be a whole number from 1 to 86400000`);
+    }
+    // It listens before it lists, so that nothing is missed between the two; and passes over what it gave, so that nothing is given twice.
+    const announced = this.#announcements.listen(generation, this.#clock, pollMs, signal);
+    try {
+      let last: WalSegmentInfo | undefined;
+      while (signal?.aborted !== true) {
+        announced.forget();
+        for await (const segment of this.walSegments(generation, { fromIndex: last?.index ?? fromIndex, signal })) {
+          if (last !== undefined && comparePos(segment, last) <= 0) continue;
+          yield segment;
+          last = segment;
+        }
+        await announced.next();
+      }
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    } finally {
+      announced.close();
+    }
+  }
+
   async writeWalSegment(pos: Pos, content: ReplicaContent, options?: CallOptions): Promise<WalSegmentInfo & Written> {
     const { generation, index, offset } = pos;
     const { size, modifiedAt, ...written } = await this.#write("writeWalSegment", this.#walSegment("writeWalSegment", pos), content, options);
+    this.#announcements.announce(generation);
     return { generation, index, offset, size, createdAtMs: modifiedAt, ...written };
   }
 
