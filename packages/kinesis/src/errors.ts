@@ -6,6 +6,8 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * `@holdfast/wal/fkwal2`, what is wrong with the storage by its own.
  *
  * - `KINESIS_INVALID_STATE`: bytes that are no state, or a state that has no bytes; `path`, `reason` and, when reading, `offset`.
+ * - `KINESIS_INVALID_RECORD`: bytes that are no record, with `offset`; or a record that has no bytes.
+ * - `KINESIS_AMBIGUOUS_TRANSITION`: a stream is being changed, and the state does not say into what; `path`.
  * - `KINESIS_SNAPSHOT_CORRUPT`: `snapshot.bin` is no state; `path`, `reason` and `offset`. Nothing was changed.
  * - `KINESIS_TOO_LARGE`: a file is larger than `maxFileBytes`. Nothing was changed.
  * - `KINESIS_RETAINED_LIMIT`: the state would retain more bytes than `maxRetainedBytes`; `not_applied`.
@@ -19,6 +21,8 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  */
 export type KinesisErrorCode =
   | "KINESIS_INVALID_STATE"
+  | "KINESIS_INVALID_RECORD"
+  | "KINESIS_AMBIGUOUS_TRANSITION"
   | "KINESIS_SNAPSHOT_CORRUPT"
   | "KINESIS_TOO_LARGE"
   | "KINESIS_RETAINED_LIMIT"

@@ -1,7 +1,18 @@
-export { decodeKinesisEntry, decodeKinesisState, encodeKinesisEntry, encodeKinesisState } from "./codec.js";
+export {
+  decodeKinesisConsumer,
+  decodeKinesisEntry,
+  decodeKinesisState,
+  decodeStoredRecord,
+  encodeKinesisConsumer,
+  encodeKinesisEntry,
+  encodeKinesisState,
+  encodeStoredRecord,
+} from "./codec.js";
 export { KinesisError } from "./errors.js";
 export type { KinesisErrorCode, KinesisErrorDetails, KinesisFaultReason } from "./errors.js";
+export type { ConsumerStatus, KinesisConsumer } from "./format/consumer.js";
 export { epochSecondsText } from "./format/epoch-seconds.js";
+export type { StoredRecord } from "./format/stored-record.js";
 export type {
   CreateStreamTransition,
   EncryptionType,
@@ -10,7 +21,6 @@ export type {
   KinesisState,
   MergeShardsTransition,
   PendingTransition,
-  PersistentStream,
   SequenceNumberRange,
   Shard,
   ShardRecords,
@@ -19,6 +29,10 @@ export type {
   StreamStatus,
   UpdateShardCountTransition,
 } from "./format/model.js";
+export { PersistentStream } from "./persistent-stream.js";
+export type { KinesisStream, StreamParts } from "./persistent-stream.js";
+export { isStillPending, planResumption } from "./resumption.js";
+export type { DueTransition, ResumedState, Resumption } from "./resumption.js";
 export { loadKinesisState } from "./load.js";
 export type { KinesisLoad, KinesisLoadOptions, KinesisLogEntry, KinesisRecovery } from "./load.js";
 export { openKinesisDirectory } from "./directory.js";
