@@ -1,6 +1,7 @@
 import type { MissingPeer, Peer } from "../peers/store.js";
 import type { RowFamily } from "../row.js";
 import { appendFamily, appendWorkloads } from "./append.js";
+import { kinesisPutsFamily } from "./kinesis-puts.js";
 import { memoryFamily } from "./memory.js";
 import { openFamily } from "./open.js";
 import { replayFamily } from "./replay.js";
@@ -24,5 +25,6 @@ export function rowFamilies(peers: readonly (Peer | MissingPeer)[]): readonly Ro
     stateCommitsFamily,
     statePauseFamily,
     stateReopenFamily,
+    kinesisPutsFamily,
   ];
 }
