@@ -15,7 +15,7 @@ it("keeps its promises through 1,000 takeovers", { timeout: 300_000 }, async () 
   const ambiguous = ["drop", "lose", "late", "twice", "fail", "failAfter", "conflict"].reduce((sum, kind) => sum + (posix?.faults.get(`${kind} PutObject`) ?? 0), 0);
   expect(ambiguous / writes).toBeGreaterThan(0.28);
   expect([...(ordered?.faults.keys() ?? [])].filter((it) => /^(late|twice) /.test(it))).toEqual([]);
-  expect(kill?.faults.size).toBe(0);
+  expect([...(kill?.faults.keys() ?? [])].filter((it) => !it.startsWith("schedule "))).toEqual([]);
 });
 
 it("plays a line again, the same each time", async () => {

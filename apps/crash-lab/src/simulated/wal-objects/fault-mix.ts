@@ -21,7 +21,7 @@ export interface FaultMix {
  */
 export function faultMix(draw: Draw, profile: Profile): FaultMix {
   const hits = new Map<string, number>();
-  const kinds = profile === "posix" ? [...AMBIGUOUS, ...DEFINITE, ...READING] : [...AMBIGUOUS.filter((it) => it !== "late" && it !== "twice"), ...DEFINITE, ...READING];
+  const kinds = profile === "posix" ? ALL_KINDS : ALL_KINDS.filter((it) => it !== "late" && it !== "twice");
   let isOver = profile === "kill";
   const choose = (label: string, count: number): number => {
     const [, asked] = MEETS.exec(label) ?? [];
@@ -44,15 +44,15 @@ export function faultMix(draw: Draw, profile: Profile): FaultMix {
   };
 }
 
-/** Kinds that a schedule may meet, as they are shown. */
-export const SCHEDULED_KINDS: readonly ObjectFaultKind[] = [
-  "drop", "lose", "late", "twice", "fail", "failAfter", "conflict", "refuse", "slow", "cut", "drip", "stall", "partial", "page", "staleToken",
-];
-
 /** After these nobody knows whether it was done. */
-const AMBIGUOUS: readonly ObjectFaultKind[] = ["drop", "lose", "late", "twice", "fail", "failAfter", "conflict"];
-const DEFINITE: readonly ObjectFaultKind[] = ["refuse", "slow"];
-const READING: readonly ObjectFaultKind[] = ["cut", "drip", "stall", "partial", "page", "staleToken"];
+export const AMBIGUOUS_KINDS: readonly ObjectFaultKind[] = ["drop", "lose", "late", "twice", "fail", "failAfter", "conflict", "errorInside"];
+const DEFINITE: readonly ObjectFaultKind[] = ["refuse", "slow", "garble", "full", "skew", "expire", "redirect"];
+const READING: readonly ObjectFaultKind[] = ["cut", "short", "flip", "drip", "stall", "partial", "page", "staleToken"];
+
+/** Kinds that a schedule may meet, as they are shown. */
+export const SCHEDULED_KINDS: readonly ObjectFaultKind[] = [...AMBIGUOUS_KINDS, ...DEFINITE, ...READING];
+/** As they are drawn from: four times as likely what leaves a writer in doubt. */
+const ALL_KINDS: readonly ObjectFaultKind[] = [...AMBIGUOUS_KINDS, ...AMBIGUOUS_KINDS, ...AMBIGUOUS_KINDS, ...SCHEDULED_KINDS];
 const READS: ReadonlySet<string> = new Set(["GetObject", "HeadBucket", "HeadObject", "ListObjects"]);
 /** As the simulated store asks. */
 const MEETS = /^whether (\w+) .* meets a fault$/s;

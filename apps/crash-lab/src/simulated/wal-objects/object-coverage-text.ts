@@ -1,6 +1,7 @@
 import { OBJECT_FAULT_OPERATIONS, type ObjectFaultKind, type ObjectOperation } from "@holdfast/storage-sim/object-store";
 import Table from "cli-table3";
 import type { Counts } from "../store-history.js";
+import { CONDITION_WORDS } from "./conditions.js";
 import { SCHEDULED_KINDS } from "./fault-mix.js";
 
 /** Which requests were made of an object store, and which kind of fault has hit which of them. Nothing for what ran on disks. */
@@ -10,7 +11,8 @@ export function objectCoverageText(parts: readonly { readonly operations: Counts
   const table = new Table({ head: ["fault", ...operations], style: { head: [], border: [], compact: true } });
   table.push(["requests", ...operations.map((operation) => times(parts, "operations", operation).toLocaleString("en"))]);
   for (const kind of SCHEDULED_KINDS) table.push([kind, ...operations.map((operation) => hits(parts, kind, operation))]);
-  return ["Requests to an object store, and faults that hit them:", table.toString()];
+  const conditions = CONDITION_WORDS.map((word) => `${word} ${times(parts, "faults", `schedule ${word}`).toLocaleString("en")}`);
+  return ["Requests to an object store, and faults that hit them:", table.toString(), `Scripts on such a store with: ${conditions.join(", ")}`];
 }
 
 const OPERATIONS: readonly ObjectOperation[] = OBJECT_FAULT_OPERATIONS.refuse;

@@ -1,10 +1,9 @@
-import type { StorageBackend } from "@holdfast/storage";
 import type { Log, LogReader } from "@holdfast/wal";
 import type { ModulesUnderTest, Profile } from "../store-history.js";
 import { Violation } from "../violation.js";
 import { expectedError } from "./errors.js";
 import { followThrough, readThrough } from "./reading.js";
-import { LOG_PREFIX, Schedule } from "./schedule.js";
+import { LOG_PREFIX, Schedule, type LogProcess } from "./schedule.js";
 import { openForWriting, write, Writes, type LeftOpen } from "./writer.js";
 
 /** What is played: all of it follows from this. */
@@ -90,19 +89,18 @@ class Play {
 
   async #merge(name: string, dies: boolean): Promise<void> {
     const { draw, modules } = this.#schedule;
-    const process = this.#schedule.process(name, dies ? draw(20) : Infinity);
+    const process = this.#schedule.process(name, { diesAfter: dies ? draw(20) : Infinity });
     const merging = modules.wal.mergeLog({ storage: process.storage, prefix: LOG_PREFIX, packObjects: 2 + draw(4) });
     try {
       await Promise.race([merging, process.died]);
     } catch (error) {
-      expectedError(error, `merging by ${name}`, this.#schedule.isCalm);
+      expectedError(error, `merging by ${name}`, this.#schedule.isCalm, this.#schedule.isHarmed);
     }
   }
 
   async #reader(): Promise<void> {
     const { draw } = this.#schedule;
-    const { storage } = this.#schedule.process("r", Infinity);
-    const reader = await this.#openReader(storage, "r");
+    const reader = await this.#openReader(this.#schedule.process("r", { isReader: true }));
     for (let count = draw(3); reader !== undefined && count > 0; count -= 1) {
       await readThrough(this.#schedule, reader, "a reader", { atLeast: this.#schedule.ledger.lastAcknowledged, reverse: draw(4) === 0 });
     }
@@ -113,9 +111,9 @@ class Play {
     const state = { last: 0 };
     if (this.#schedule.draw(3) > 0) return undefined;
     const following = (async () => {
-      const { storage } = this.#schedule.process("f", Infinity);
-      let reader = await this.#openReader(storage, "f");
-      while (reader === undefined && !stop.aborted) reader = await this.#openReader(storage, "f");
+      const process = this.#schedule.process("f", { isReader: true });
+      let reader = await this.#openReader(process);
+      while (reader === undefined && !stop.aborted) reader = await this.#openReader(process);
       if (reader !== undefined) await followThrough(this.#schedule, reader, "a follower", stop, (seq) => (state.last = seq));
     })();
     // A violation is told when it is asked how far it came.
@@ -129,12 +127,12 @@ class Play {
     };
   }
 
-  async #openReader(storage: StorageBackend, who: string): Promise<LogReader | undefined> {
-    const { clock, modules, isCalm } = this.#schedule;
+  async #openReader({ name, storage, clock }: LogProcess): Promise<LogReader | undefined> {
+    const { modules, isCalm } = this.#schedule;
     try {
       return await modules.wal.openLogReader({ storage, prefix: LOG_PREFIX, clock });
     } catch (error) {
-      expectedError(error, `opening for reading by ${who}`, isCalm);
+      expectedError(error, `opening for reading by ${name}`, isCalm, this.#schedule.isHarmed);
       return undefined;
     }
   }
@@ -143,7 +141,7 @@ class Play {
   async #settle(follower: Follower | undefined): Promise<void> {
     const { draw, ledger, modules } = this.#schedule;
     if (draw(3) === 0) await this.#merge("m0", false);
-    const process = this.#schedule.process("z", Infinity);
+    const process = this.#schedule.process("z");
     const log = await openForWriting(this.#schedule, process);
     if (log === undefined) throw new Violation("I11", "the log cannot be taken over though nothing disturbs");
     this.#counter.openings += 1;
@@ -159,7 +157,7 @@ class Play {
       const { findings } = await modules.wal.verifyLog({ storage: process.storage, prefix: LOG_PREFIX });
       if (findings[0] !== undefined) throw new Violation("I1", `the log is not whole: ${JSON.stringify(findings[0])}`);
     }
-    const reader = await this.#openReader(process.storage, "z");
+    const reader = await this.#openReader(this.#schedule.process("q", { isReader: true }));
     if (reader !== undefined) await readThrough(this.#schedule, reader, "the last reader", { atLeast: ledger.lastAcknowledged });
     await this.#requireFollowed(follower);
   }

@@ -2,6 +2,7 @@ import { hasCode, type HoldfastError } from "@holdfast/storage";
 import type { LogReader, LogRecord } from "@holdfast/wal";
 import { Violation } from "../violation.js";
 import { expectedError } from "./errors.js";
+import { textOf } from "./record-text.js";
 import type { Schedule } from "./schedule.js";
 
 /** How {@link readThrough} reads. */
@@ -14,14 +15,14 @@ export interface ReadThroughOptions {
 }
 
 /** Reads everything that a log shows, forwards or backwards, and compares it with what was promised. Answers whether it came to the end. */
-export async function readThrough(schedule: Pick<Schedule, "isCalm" | "ledger">, log: Pick<LogReader, "firstSeq" | "read">, who: string, options: ReadThroughOptions): Promise<boolean> {
+export async function readThrough(schedule: Pick<Schedule, "isCalm" | "ledger"> & Partial<Pick<Schedule, "isHarmed">>, log: Pick<LogReader, "firstSeq" | "read">, who: string, options: ReadThroughOptions): Promise<boolean> {
   const { ledger } = schedule;
   const wasCalm = schedule.isCalm;
   const records: { readonly seq: number; readonly text: string }[] = [];
   try {
     for await (const record of log.read({ from: options.from, reverse: options.reverse ?? false })) records.push(shown(record));
   } catch (error) {
-    requireTrimAsked(schedule, expectedError(error, `reading by ${who}`, wasCalm));
+    requireTrimAsked(schedule, expectedError(error, `reading by ${who}`, wasCalm, schedule.isHarmed));
     return false;
   }
   if (options.reverse === true) records.reverse();
@@ -53,7 +54,7 @@ export async function followThrough(schedule: Schedule, reader: LogReader, who: 
         onRecord(seq);
       }
     } catch (error) {
-      const told = expectedError(error, `following by ${who}`, wasCalm);
+      const told = expectedError(error, `following by ${who}`, wasCalm, schedule.isHarmed);
       requireTrimAsked(schedule, told);
       // It begins again where the log does.
       if (hasCode(told, "WAL_TRIMMED")) next = undefined;
@@ -66,5 +67,5 @@ function requireTrimAsked({ ledger }: Pick<Schedule, "ledger">, error: HoldfastE
 }
 
 function shown({ seq, value }: LogRecord<Uint8Array>): { readonly seq: number; readonly text: string } {
-  return { seq, text: Buffer.from(value).toString() };
+  return { seq, text: textOf(value) };
 }

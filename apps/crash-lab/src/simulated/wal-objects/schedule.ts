@@ -1,9 +1,11 @@
 import { seededRandom, virtualClock, type VirtualClock } from "@holdfast/storage-sim";
 import { SimObjectStore } from "@holdfast/storage-sim/object-store";
 import type { StorageBackend } from "@holdfast/storage";
-import type { RandomSource } from "@holdfast/storage/ports";
-import { seededDraw, type Draw } from "../draws.js";
+import type { S3Credentials, S3CredentialsProvider } from "@holdfast/storage-s3";
+import type { Clock, RandomSource } from "@holdfast/storage/ports";
+import { pick, seededDraw, type Draw } from "../draws.js";
 import type { ModulesUnderTest, Profile } from "../store-history.js";
+import { drawConditions, type Conditions } from "./conditions.js";
 import { faultMix, type FaultMix } from "./fault-mix.js";
 import { ObjectLogLedger } from "./object-log-ledger.js";
 import { Turns } from "./turns.js";
@@ -16,10 +18,20 @@ export interface LogProcess {
   readonly name: string;
   /** A backend with connections of its own. */
   readonly storage: StorageBackend;
+  /** Its wall clock may be wrong. */
+  readonly clock: Clock;
   readonly random: RandomSource;
   /** Resolves when the process is killed, with all it was waiting for left undone. */
   readonly died: Promise<"died">;
   kill(): void;
+}
+
+/** How a process differs from others. */
+export interface ProcessOptions {
+  /** It is killed when it has sent so many requests. Default: never. */
+  readonly diesAfter?: number | undefined;
+  /** It has an access key that may only read. */
+  readonly isReader?: boolean;
 }
 
 /** What makes a {@link Schedule}. */
@@ -36,6 +48,7 @@ export class Schedule {
   readonly modules: ModulesUnderTest;
   readonly draw: Draw;
   readonly clock: VirtualClock;
+  readonly conditions: Conditions;
   readonly ledger: ObjectLogLedger = new ObjectLogLedger();
   readonly store: SimObjectStore;
   readonly turns: Turns;
@@ -52,10 +65,11 @@ export class Schedule {
     this.#attempts = attempts;
     this.draw = seededDraw(seed);
     this.clock = virtualClock({ startMs: START_MS });
+    this.conditions = drawConditions(this.draw);
     this.#mix = faultMix(this.draw, profile);
     const { adversary, chance } = this.#mix;
-    // Short pages, so that most lists have several and change between them.
-    this.store = new SimObjectStore({ clock: this.clock, adversary, chance, pageNames: 2 + this.draw(12) });
+    const { quirks, pageNames } = this.conditions;
+    this.store = new SimObjectStore({ clock: this.clock, adversary, chance, quirks, pageNames, access: (key) => (key === READING_KEY ? "read" : "all") });
     this.store.observe(({ operation, phase }) => {
       if (phase === "sent") this.operations.set(operation, (this.operations.get(operation) ?? 0) + 1);
     });
@@ -64,8 +78,14 @@ export class Schedule {
     });
   }
 
+  /** Faults that hit, and what else was not as usual: `"lose PutObject"`, `"schedule ignoresRanges"`. */
   get faults(): FaultMix["hits"] {
-    return this.#mix.hits;
+    return new Map([...this.#mix.hits, ...this.conditions.words.map((word) => [`schedule ${word}`, 1] as const)]);
+  }
+
+  /** Whether bytes have come over wrongly. */
+  get isHarmed(): boolean {
+    return this.#mix.hits.has("flip GetObject");
   }
 
   /** Whether nothing disturbs any more. */
@@ -80,9 +100,9 @@ export class Schedule {
     this.turns.calm();
   }
 
-  /** @param diesAfter - The process is killed when it has sent so many requests; `Infinity`: never. */
-  process(name: string, diesAfter: number): LogProcess {
+  process(name: string, { diesAfter = Infinity, isReader = false }: ProcessOptions = {}): LogProcess {
     this.#processes += 1;
+    const clock = this.#clockOfItsOwn();
     const random = seededRandom(this.#seed * MAX_PROCESSES + this.#processes);
     const client = this.store.client();
     let die: ((value: "died") => void) | undefined;
@@ -99,11 +119,11 @@ export class Schedule {
       bucket: "bucket",
       endpoint: "http://localhost",
       region: "us-east-1",
-      credentials: { accessKeyId: "key", secretAccessKey: "secret" },
-      // What the probe finds out is tested where the backend is; here it would be a third of all requests.
-      conditionalWrites: "trusted",
+      credentials: this.#credentials(isReader, clock),
+      conditionalWrites: this.conditions.isProbed ? "probe" : "trusted",
+      partBytes: PART_BYTES,
       attempts: this.#attempts,
-      clock: this.clock,
+      clock,
       random,
       port: {
         name: "in turns",
@@ -120,10 +140,30 @@ export class Schedule {
         close: () => Promise.resolve(),
       },
     });
-    return { name, storage, random, died, kill };
+    return { name, storage, clock, random, died, kill };
+  }
+
+  /** Of four processes one has a wall clock that is wrong. */
+  #clockOfItsOwn(): Clock {
+    const { clock } = this;
+    const aheadMs = this.draw(4) === 0 ? pick(this.draw, WRONG_MS) : 0;
+    return { now: () => clock.now() + aheadMs, monotonic: () => clock.monotonic(), setTimer: (...timer) => clock.setTimer(...timer) };
+  }
+
+  /** A key that stays, or one of a role, which has to be renewed. */
+  #credentials(isReader: boolean, clock: Clock): S3Credentials | S3CredentialsProvider {
+    const key = { accessKeyId: isReader ? READING_KEY : "key", secretAccessKey: "secret" };
+    if (this.draw(2) === 0) return key;
+    return () => Promise.resolve({ ...key, expiresAt: clock.now() + ROLE_MS });
   }
 }
 
 const START_MS = 1_700_000_000_000;
+/** Stores refuse a signature that is fifteen minutes off; this one does so by chance. */
+const WRONG_MS = [-86_400_000, -1_000, 1_000, 3_600_000] as const;
+const ROLE_MS = 900_000;
+const READING_KEY = "reader";
+/** The least there is: bodies that are longer go in parts. */
+export const PART_BYTES: number = 5 * 1024 * 1024;
 /** More than one schedule has. */
 const MAX_PROCESSES = 64;

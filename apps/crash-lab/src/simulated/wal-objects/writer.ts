@@ -4,7 +4,8 @@ import { Violation } from "../violation.js";
 import { pick } from "../draws.js";
 import { expectedError } from "./errors.js";
 import { readThrough } from "./reading.js";
-import { LOG_PREFIX, type LogProcess, type Schedule } from "./schedule.js";
+import { longText, recordOf } from "./record-text.js";
+import { LOG_PREFIX, PART_BYTES, type LogProcess, type Schedule } from "./schedule.js";
 
 /** A log that a writer has left open. */
 export interface LeftOpen {
@@ -20,7 +21,7 @@ export interface LeftOpen {
  */
 export async function write(schedule: Schedule, name: string, onOpen: () => void): Promise<LeftOpen | undefined> {
   const { draw } = schedule;
-  const process = schedule.process(name, draw(3) === 0 ? draw(DYING_REQUESTS) : Infinity);
+  const process = schedule.process(name, { diesAfter: draw(3) === 0 ? draw(DYING_REQUESTS) : Infinity });
   const ended = await Promise.race([work(schedule, process, onOpen), process.died]);
   return ended === "died" ? undefined : ended;
 }
@@ -45,8 +46,8 @@ async function work(schedule: Schedule, process: LogProcess, onOpen: () => void)
 }
 
 /** Opens the log, and tells the ledger. */
-export async function openForWriting(schedule: Schedule, { name, storage, random }: LogProcess): Promise<Log | undefined> {
-  const { draw, ledger, clock, modules } = schedule;
+export async function openForWriting(schedule: Schedule, { name, storage, clock, random }: LogProcess): Promise<Log | undefined> {
+  const { draw, ledger, modules } = schedule;
   const acknowledgedBefore = ledger.lastAcknowledged;
   try {
     const log = await modules.wal.openLog({ storage, prefix: LOG_PREFIX, clock, random, packObjects: 2 + draw(4), commitTimeoutMs: pick(draw, PATIENCE_MS) });
@@ -56,7 +57,7 @@ export async function openForWriting(schedule: Schedule, { name, storage, random
     ledger.begin(log.firstSeq);
     return log;
   } catch (error) {
-    expectedError(error, `opening by ${name}`, schedule.isCalm);
+    expectedError(error, `opening by ${name}`, schedule.isCalm, schedule.isHarmed);
     return undefined;
   }
 }
@@ -82,17 +83,17 @@ export class Writes {
 
   /** Appends one or two records as one unit. */
   async append(): Promise<void> {
-    const { draw, ledger, isCalm } = this.#schedule;
+    const { ledger, isCalm } = this.#schedule;
     const unit = this.#units;
     this.#units += 1;
-    const texts = Array.from({ length: 1 + draw(2) }, (_, index) => `${this.#name}:${unit}.${index}`);
+    const texts = this.#texts(unit);
     ledger.offer(texts);
     try {
-      const { first } = await this.#log.appendBatch(texts.map((text) => Buffer.from(text)));
+      const { first } = await this.#log.appendBatch(texts.map(recordOf));
       ledger.acknowledge(first, texts);
     } catch (error) {
       this.#end(error);
-      const { code, outcome } = expectedError(error, `appending by ${this.#name}`, isCalm);
+      const { code, outcome } = expectedError(error, `appending by ${this.#name}`, isCalm, this.#schedule.isHarmed);
       ledger.refuse(texts, code, outcome);
     }
   }
@@ -105,8 +106,14 @@ export class Writes {
       await this.#log.trim(seq);
     } catch (error) {
       this.#end(error);
-      expectedError(error, `trimming by ${this.#name}`, this.#schedule.isCalm);
+      expectedError(error, `trimming by ${this.#name}`, this.#schedule.isCalm, this.#schedule.isHarmed);
     }
+  }
+
+  #texts(unit: number): readonly string[] {
+    const { draw, conditions } = this.#schedule;
+    if (conditions.unitsPerLong !== Infinity && draw(conditions.unitsPerLong) === 0) return [longText(`${this.#name}:${unit}.0`, PART_BYTES + draw(1000))];
+    return Array.from({ length: 1 + draw(2) }, (_, index) => `${this.#name}:${unit}.${index}`);
   }
 
   #end(error: unknown): void {
