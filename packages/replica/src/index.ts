@@ -1,6 +1,22 @@
 export type { ReplicaContent } from "./content.js";
 export { ReplicaError } from "./errors.js";
 export type { ReplicaErrorCode, ReplicaErrorDetails } from "./errors.js";
+export {
+  findIndexByTimestamp,
+  findLatestGeneration,
+  findMaxIndex,
+  findMaxSnapshotIndex,
+  findMaxWalIndex,
+  findSnapshotForIndex,
+  findSnapshotIndexByTimestamp,
+  findWalIndexByTimestamp,
+  generationTimeBounds,
+  replicaTimeBounds,
+  snapshotIndexAt,
+  snapshotTimeBounds,
+  walTimeBounds,
+} from "./find.js";
+export type { LatestGeneration, ReplicaTimeBounds, SkippedGeneration, TimeBounds } from "./find.js";
 export { isGenerationName, newGenerationName } from "./format/generation-name.js";
 export { compareSnapshots, compareWalSegments } from "./format/infos.js";
 export type { SnapshotInfo, WalSegmentInfo } from "./format/infos.js";
@@ -17,3 +33,5 @@ export { replicaClient } from "./replica-client.js";
 export type { FollowOptions, ReplicaClient, ReplicaClientOptions, ReplicaReadOptions, WalListOptions, Written } from "./replica-client.js";
 export { WalSegmentIterator } from "./wal-segment-iterator.js";
 export type { WalSegmentIteratorOptions } from "./wal-segment-iterator.js";
+export { enforceRetention, planRetention } from "./retention.js";
+export type { GenerationRetention, GenerationSnapshots, RetentionPlan, RetentionPolicy, RetentionResult } from "./retention.js";
