@@ -16,7 +16,7 @@ function again(path: string, bytes: Uint8Array, runtimeId: string): Uint8Array {
   throw new Error(`no file of a runtime: ${path}`);
 }
 
-function written<T>(reading: { readonly value?: T; readonly fault?: unknown }, write: (value: T) => Uint8Array): Uint8Array {
+function written<T>(reading: { readonly value?: T | undefined; readonly fault?: unknown }, write: (value: T) => Uint8Array): Uint8Array {
   if (reading.value === undefined) throw new Error(JSON.stringify(reading.fault));
   return write(reading.value);
 }

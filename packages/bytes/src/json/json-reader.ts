@@ -183,7 +183,7 @@ export class JsonReader {
 
   #expect(kind: JsonKind): void {
     const found = this.kind();
-    if (found !== kind) throw this.fault("wrong_type", `a ${kind} was expected, found a ${found}`);
+    if (found !== kind) throw this.fault("wrong_type", `${named(kind)} was expected, found ${named(found)}`);
   }
 
   /** {@link JsonReader.#expect}, and where the value begins. */
@@ -322,4 +322,9 @@ function grown(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const result = new Uint8Array(bytes.length * 2);
   result.set(bytes);
   return result;
+}
+
+function named(kind: JsonKind): string {
+  if (kind === "null") return kind;
+  return kind === "object" || kind === "array" ? `an ${kind}` : `a ${kind}`;
 }

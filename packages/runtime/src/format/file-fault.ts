@@ -11,7 +11,7 @@ export interface FileFault {
 }
 
 /** A file's value, or what keeps it from being read. */
-export type FileReading<T> = { readonly value: T; readonly fault?: undefined } | { readonly fault: FileFault };
+export type FileReading<T> = { readonly value: T; readonly fault?: undefined } | { readonly value?: undefined; readonly fault: FileFault };
 
 /** The version of `runtime.json` and `worker.json`. */
 export const SCHEMA_VERSION = 1;

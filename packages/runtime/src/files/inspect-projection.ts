@@ -1,0 +1,71 @@
+import type { StorageBackend, StorageKey, StoragePrefix } from "@holdfast/storage";
+import { hasBytesOf, sizeOf, type FileMarks } from "./file-mark.js";
+import { eventsKey, runtimeFileKey, workersPrefix } from "./layout.js";
+import type { FileStep, ProjectionBatch } from "./prepare-projection.js";
+
+/** How a file stands to a step on it. */
+export type StepState =
+  /** As it was before the step. */
+  | "before"
+  /** A part of the step was written; also with zeros where a crash lost what was. */
+  | "during"
+  /** As it is after the step. */
+  | "after"
+  /** Somebody else wrote it. */
+  | "changed";
+
+/** Looks how a file stands to a step. Reads the whole file, in bounded memory. */
+export async function inspectStep(storage: StorageBackend, step: FileStep, signal?: AbortSignal): Promise<StepState> {
+  const { key, before, after } = step;
+  const entry = await storage.stat(key, { signal });
+  if (entry === undefined) return after === undefined ? "after" : before === undefined ? "before" : "changed";
+  if (after !== undefined && entry.size === sizeOf(after) && (await hasBytesOf(storage, key, after))) return "after";
+  if (before !== undefined && entry.size === sizeOf(before) && (await hasBytesOf(storage, key, before))) return "before";
+  return step.kind === "append" && (await isPartOf(storage, step, entry.size)) ? "during" : "changed";
+}
+
+/** Files that differ from their marks, that are missing, or that have none. Reads all files, in bounded memory. */
+export async function changedFiles(storage: StorageBackend, prefix: StoragePrefix, marks: FileMarks, signal?: AbortSignal): Promise<readonly StorageKey[]> {
+  const changed: StorageKey[] = [];
+  const missing = new Set(marks.keys());
+  for await (const { key, size } of projectedFiles(storage, prefix, signal)) {
+    missing.delete(key);
+    const mark = marks.get(key);
+    if (mark === undefined || size !== sizeOf(mark) || !(await hasBytesOf(storage, key, mark))) changed.push(key);
+  }
+  return [...changed, ...missing];
+}
+
+/**
+ * Files that neither are as they were before a batch nor can be what an interruption of it left: the ones that somebody else changed. None
+ * means that the batch can be applied, as if it had never been begun.
+ */
+export async function foreignChanges(storage: StorageBackend, prefix: StoragePrefix, batch: ProjectionBatch, signal?: AbortSignal): Promise<readonly StorageKey[]> {
+  const steps = new Map(batch.steps.map((step) => [step.key, step]));
+  const changed: StorageKey[] = [];
+  for (const key of await changedFiles(storage, prefix, batch.before, signal)) {
+    const step = steps.get(key);
+    if (step === undefined || (await inspectStep(storage, step, signal)) === "changed") changed.push(key);
+  }
+  return changed;
+}
+
+/** The four kinds of files, wherever they are: the directory may have others, of other programs and of this package. */
+async function* projectedFiles(storage: StorageBackend, prefix: StoragePrefix, signal: AbortSignal | undefined): AsyncGenerator<{ readonly key: StorageKey; readonly size: number }, void, undefined> {
+  for (const key of [runtimeFileKey(prefix), eventsKey(prefix)]) {
+    const entry = await storage.stat(key, { signal });
+    if (entry !== undefined) yield entry;
+  }
+  for await (const entry of storage.list(workersPrefix(prefix), { signal })) {
+    if (/\/(?:worker\.json|transcript\.jsonl)$/.test(entry.key)) yield entry;
+  }
+}
+
+/** Whether behind what was there before stands the beginning of what the step appends, or zeros in its place. */
+async function isPartOf(storage: StorageBackend, { key, before, bytes }: FileStep & { readonly kind: "append" }, size: number): Promise<boolean> {
+  const start = before?.bytes ?? 0;
+  if (size < start || size > start + bytes.length) return false;
+  if (before !== undefined && !(await hasBytesOf(storage, key, before))) return false;
+  const found = await storage.read(key, { range: { offset: start, length: size - start } });
+  return found?.length === size - start && found.every((byte, index) => byte === 0 || byte === bytes[index]);
+}
