@@ -19,6 +19,8 @@ export type {
   YoiEventKind,
   YoiTranscriptRole,
 } from "./format/model.js";
+export { openRuntimeReader } from "./reader.js";
+export type { RuntimeReader, RuntimeReaderOptions } from "./reader.js";
 export { openRuntimeStore } from "./store.js";
 export type {
   EventCursor,

@@ -1,12 +1,11 @@
 import { hasCode, type HoldfastError, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
 import type { Log, LogReader } from "@holdfast/wal";
 import { RuntimeError } from "./errors.js";
-import { replayJournal, type Replay } from "./journal.js";
+import { decodeRecord, replayJournal, type Replay } from "./journal.js";
 import { parseSnapshotKey, snapshotKey, snapshotPrefix, type SnapshotName } from "./layout.js";
 import type { RuntimeSettings } from "./options.js";
 import { RuntimeState } from "./state/runtime-state.js";
 import { decodeSnapshot } from "./stored/snapshot.js";
-import { decodeRecord } from "./journal.js";
 
 /** What loading needs. */
 export interface LoadSource {
@@ -19,6 +18,8 @@ export interface LoadSource {
 /** A runtime as it was found. */
 export interface LoadedRuntime {
   readonly state: RuntimeState;
+  /** Of the journal, as the snapshot says it; `undefined` without a snapshot. */
+  readonly logId: string | undefined;
   readonly replay: Replay;
   /** Snapshots that are there, oldest first. */
   readonly snapshots: readonly SnapshotName[];
@@ -58,7 +59,8 @@ export async function listSnapshots(storage: StorageBackend, prefix: StoragePref
 
 async function loadFrom(source: LoadSource, snapshots: readonly SnapshotName[]): Promise<LoadedRuntime | undefined> {
   const skipped: HoldfastError[] = [];
-  const state = (await newestState(source, snapshots, skipped)) ?? (await firstState(source, skipped));
+  const newest = await newestState(source, snapshots, skipped);
+  const state = newest?.state ?? (await firstState(source, skipped));
   if (state === undefined) return undefined;
   const { runtimeId } = source.settings.runtime;
   if (state.runtimeId !== runtimeId) {
@@ -69,10 +71,10 @@ async function loadFrom(source: LoadSource, snapshots: readonly SnapshotName[]):
   if ("durableSeq" in log && log.durableSeq < state.seq) {
     throw new RuntimeError("RUNTIME_CORRUPT", `the journal ends at record ${log.durableSeq}, before the snapshot that was made of ${state.seq}`, { operation: "open" });
   }
-  return { state, replay: await replayJournal(log, state, signal), snapshots, skipped };
+  return { state, logId: newest?.logId, replay: await replayJournal(log, state, signal), snapshots, skipped };
 }
 
-async function newestState(source: LoadSource, snapshots: readonly SnapshotName[], skipped: HoldfastError[]): Promise<RuntimeState | undefined> {
+async function newestState(source: LoadSource, snapshots: readonly SnapshotName[], skipped: HoldfastError[]): Promise<{ readonly state: RuntimeState; readonly logId: string } | undefined> {
   const { storage, settings, signal } = source;
   for (const name of [...snapshots].reverse()) {
     const key = snapshotKey(settings.prefix, name);
@@ -80,7 +82,7 @@ async function newestState(source: LoadSource, snapshots: readonly SnapshotName[
     // Removed since it was listed: a newer one is there.
     if (bytes === undefined) continue;
     const decoded = decodeSnapshot(name, bytes, settings.maxDiagnostics);
-    if ("state" in decoded) return decoded.state;
+    if ("state" in decoded) return decoded;
     const code = decoded.problem === "damaged" ? "RUNTIME_CORRUPT" : "RUNTIME_UNSUPPORTED_VERSION";
     const error = new RuntimeError(code, `the snapshot ${key} cannot be used: ${decoded.reason}`, { operation: "open", key });
     if (decoded.problem === "unsupported") throw error;

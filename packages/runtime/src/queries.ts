@@ -6,10 +6,12 @@ import type { PageStore } from "./pages/page-store.js";
 import { transcriptLength, type RuntimeState, type TranscriptRange, type WorkerState } from "./state/runtime-state.js";
 import type { EventCursor, WorkerName } from "./types.js";
 
-/** What a query reads from. */
+/** What a query reads from, as it is when it is asked for. */
 export interface QuerySource {
   readonly state: RuntimeState;
   readonly pages: PageStore;
+  /** Looks what has become of the runtime, where somebody else writes it. */
+  refresh?(): Promise<void>;
 }
 
 /** Events of a page, before their payloads are looked at. */
@@ -24,17 +26,18 @@ export interface PlainEventPage {
  *
  * @throws RUNTIME_WRONG_CURSOR, RUNTIME_LIMIT_TOO_LARGE, RUNTIME_INVALID_ARGUMENT, RUNTIME_CORRUPT, RUNTIME_MISSING.
  */
-export async function queryEvents({ state, pages }: QuerySource, cursor: EventCursor, limit: number): Promise<PlainEventPage> {
+export async function queryEvents(source: QuerySource, cursor: EventCursor, limit: number): Promise<PlainEventPage> {
   const operation = "readEvents";
+  const { state } = source;
   if (cursor.runtimeId !== state.runtimeId) {
     throw new RuntimeError("RUNTIME_WRONG_CURSOR", `cursor belongs to runtime ${cursor.runtimeId.slice(0, 200)}, not runtime ${state.runtimeId}`, { operation });
   }
   checkLimit(operation, limit, state.runtime.limits.maxEventBatchItems);
   const { nextEventId } = cursor;
   if (typeof nextEventId !== "bigint" || nextEventId < 0n || nextEventId >= 2n ** 64n) throw invalidArgument(operation, "nextEventId must be from 0 to 2^64 - 1");
-  const events = await untilStill(state, () => eventsFrom({ state, pages }, nextEventId, limit));
+  const events = await untilStill(source, () => eventsFrom(source, nextEventId, limit));
   const next = (events.at(-1)?.id ?? nextEventId - 1n) + 1n;
-  return { events, next, hasMore: lastEventId(state) >= next };
+  return { events, next, hasMore: lastEventId(source.state) >= next };
 }
 
 /** Entries of a transcript, before their payloads are looked at. */
@@ -51,15 +54,17 @@ export interface PlainTranscriptPage {
  * @throws RUNTIME_LIMIT_TOO_LARGE, RUNTIME_WRONG_RUNTIME, RUNTIME_WORKER_NOT_FOUND, RUNTIME_WORKER_DAMAGED, RUNTIME_INVALID_ARGUMENT,
  * RUNTIME_CORRUPT, RUNTIME_MISSING.
  */
-export async function queryTranscript({ state, pages }: QuerySource, name: WorkerName, start: number, limit: number): Promise<PlainTranscriptPage> {
+export async function queryTranscript(source: QuerySource, name: WorkerName, start: number, limit: number): Promise<PlainTranscriptPage> {
   const operation = "readTranscript";
-  checkLimit(operation, limit, state.runtime.limits.maxTranscriptProjectionItems);
+  checkLimit(operation, limit, source.state.runtime.limits.maxTranscriptProjectionItems);
   if (!Number.isSafeInteger(start) || start < 0) throw invalidArgument(operation, "start must be a whole number from 0");
-  const worker = requireWorker(operation, state, name);
-  const totalItems = transcriptLength(worker);
-  const end = Math.min(start + limit, totalItems);
-  const items = await untilStill(worker, () => entriesFrom({ state, pages }, worker, start, end));
-  return { worker, items, totalItems, nextStart: Math.max(start, end) < totalItems ? end : undefined };
+  return untilStill(source, async () => {
+    const worker = requireWorker(operation, source.state, name);
+    const totalItems = transcriptLength(worker);
+    const end = Math.min(start + limit, totalItems);
+    const items = await entriesFrom(source, worker, start, end);
+    return { worker, items, totalItems, nextStart: Math.max(start, end) < totalItems ? end : undefined };
+  });
 }
 
 /** @throws RUNTIME_WRONG_RUNTIME, RUNTIME_WORKER_NOT_FOUND, RUNTIME_WORKER_DAMAGED. */
@@ -134,24 +139,18 @@ async function entriesOfRange({ state, pages }: QuerySource, worker: WorkerState
   return found;
 }
 
-/**
- * Pages are removed when others have taken their place: a query that was slower is done again with those.
- *
- * @param watched - Whose pages it reads; it has other ones afterwards.
- */
-async function untilStill<T>(watched: RuntimeState | WorkerState, run: () => Promise<T>): Promise<T> {
+/** Pages are removed when others have taken their place: a query that was slower is done again with those. */
+async function untilStill<T>(source: QuerySource, run: () => Promise<T>): Promise<T> {
   for (;;) {
-    const before = pagesOf(watched);
+    const { eventPages, transcriptPages } = source.state;
     try {
       return await run();
     } catch (error) {
-      if (!hasCode(error, "RUNTIME_MISSING") || pagesOf(watched) === before) throw error;
+      if (!hasCode(error, "RUNTIME_MISSING")) throw error;
+      await source.refresh?.();
+      if (source.state.eventPages === eventPages && source.state.transcriptPages === transcriptPages) throw error;
     }
   }
-}
-
-function pagesOf(watched: RuntimeState | WorkerState): readonly unknown[] {
-  return "ranges" in watched ? watched.ranges : watched.eventPages;
 }
 
 function checkLimit(operation: string, limit: number, max: bigint): void {

@@ -74,7 +74,7 @@ async function startRuntime(log: Log, settings: RuntimeSettings): Promise<Loaded
   const seq = await log.append(record);
   const state = new RuntimeState(runtime, maxDiagnostics);
   state.apply(changes, seq);
-  return { state, replay: { mutations: 0, bytes: record.length }, snapshots: [], skipped: [] };
+  return { state, logId: log.logId, replay: { mutations: 0, bytes: record.length }, snapshots: [], skipped: [] };
 }
 
 /** What a store is made of. */
@@ -110,7 +110,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
     this.#state = state;
     this.#pending = new PendingRuntime(state);
     const pages = new PageStore(storage, settings.prefix, log.logId ?? "");
-    this.#view = new RuntimeView({ state, pages, payloads, isClosed: () => this.#closing !== undefined });
+    this.#view = new RuntimeView({ source: { state, pages }, payloads, isClosed: () => this.#closing !== undefined });
     this.#sealer = new Sealer({ storage, log, settings, state, pages, snapshots, unreadable: new Set(skipped.flatMap(({ key }) => key ?? [])), commit: (changes) => this.#append("checkpoint", changes), failed: this.#failed }, replay.bytes);
   }
 

@@ -1,9 +1,8 @@
 import { invalidArgument, RuntimeError } from "./errors.js";
 import type { RuntimeDiagnostic, WorkerStatus } from "./format/model.js";
-import type { PageStore } from "./pages/page-store.js";
 import type { Payloads } from "./payloads.js";
-import { queryEvents, queryTranscript, requireWorker } from "./queries.js";
-import { transcriptLength, type RuntimeState, type WorkerState } from "./state/runtime-state.js";
+import { queryEvents, queryTranscript, requireWorker, type QuerySource } from "./queries.js";
+import { transcriptLength, type WorkerState } from "./state/runtime-state.js";
 import type {
   EventCursor,
   EventPage,
@@ -21,8 +20,7 @@ import { Wakers } from "./wakers.js";
 
 /** What a view looks at. */
 export interface ViewParts<E extends EventPayloads, M> {
-  readonly state: RuntimeState;
-  readonly pages: PageStore;
+  readonly source: QuerySource;
   readonly payloads: Payloads<E, M>;
   readonly isClosed: () => boolean;
 }
@@ -34,13 +32,14 @@ const FOLLOW_EVENTS = 256n;
 export class RuntimeView<E extends EventPayloads, M> implements RuntimeQueries<E, M> {
   readonly #parts: ViewParts<E, M>;
   readonly #wakers = new Wakers();
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(parts: ViewParts<E, M>) {
     this.#parts = parts;
   }
 
   get runtimeId(): string {
-    return this.#parts.state.runtimeId;
+    return this.#parts.source.state.runtimeId;
   }
 
   /** Something changed, or the store is being closed. */
@@ -48,8 +47,14 @@ export class RuntimeView<E extends EventPayloads, M> implements RuntimeQueries<E
     this.#wakers.wake();
   }
 
+  /** Nothing new will come: followers are told why. */
+  fail(error: unknown): void {
+    this.#failure = { error };
+    this.#wakers.wake();
+  }
+
   summary(): RuntimeSummary {
-    const { runtime, diagnostics, workers } = this.#parts.state;
+    const { runtime, diagnostics, workers } = this.#parts.source.state;
     const { runtimeId, displayName, status, limits } = runtime;
     const count = (wanted: WorkerStatus): number => [...workers.values()].filter((worker) => worker.record.status === wanted).length;
     return {
@@ -66,17 +71,17 @@ export class RuntimeView<E extends EventPayloads, M> implements RuntimeQueries<E
   }
 
   listWorkers(): readonly WorkerSummary[] {
-    return this.#parts.state.sortedWorkers.map(workerSummary);
+    return this.#parts.source.state.sortedWorkers.map(workerSummary);
   }
 
   getWorker(name: WorkerName): WorkerDetail {
-    const worker = requireWorker("getWorker", this.#parts.state, name);
+    const worker = requireWorker("getWorker", this.#parts.source.state, name);
     const { request, workerRef, status, lastEventId } = worker.record;
     return { ...request, workerRef, status, transcriptLength: transcriptLength(worker), lastEventId };
   }
 
   diagnostics(): readonly RuntimeDiagnostic[] {
-    return [...this.#parts.state.diagnostics];
+    return [...this.#parts.source.state.diagnostics];
   }
 
   cursorFromStart(): EventCursor {
@@ -84,25 +89,26 @@ export class RuntimeView<E extends EventPayloads, M> implements RuntimeQueries<E
   }
 
   cursorNow(): EventCursor {
-    return { runtimeId: this.runtimeId, nextEventId: this.#parts.state.runtime.nextEventId };
+    return { runtimeId: this.runtimeId, nextEventId: this.#parts.source.state.runtime.nextEventId };
   }
 
   async readEvents(cursor: EventCursor, limit: number): Promise<EventPage<E>> {
     this.#requireOpen("readEvents");
-    const { payloads } = this.#parts;
-    const { events, next, hasMore } = await queryEvents(this.#parts, cursor, limit);
+    const { payloads, source } = this.#parts;
+    const { events, next, hasMore } = await queryEvents(source, cursor, limit);
     return { runtimeId: this.runtimeId, events: events.map((event) => payloads.event(event)), cursor: { runtimeId: this.runtimeId, nextEventId: next }, hasMore };
   }
 
   async readTranscript(name: WorkerName, { start, limit }: { readonly start: number; readonly limit: number }): Promise<TranscriptPage<M>> {
     this.#requireOpen("readTranscript");
-    const { payloads } = this.#parts;
-    const { worker, items, totalItems, nextStart } = await queryTranscript(this.#parts, name, start, limit);
+    const { payloads, source } = this.#parts;
+    const { worker, items, totalItems, nextStart } = await queryTranscript(source, name, start, limit);
     return { workerRef: worker.record.workerRef, start, limit, items: items.map((entry) => payloads.entry(entry)), totalItems, nextStart };
   }
 
   async *followEvents({ cursor = this.cursorFromStart(), signal }: FollowEventsOptions = {}): AsyncGenerator<RuntimeEvent<E>, void, undefined> {
-    const { maxEventBatchItems } = this.#parts.state.runtime.limits;
+    this.#requireOpen("followEvents");
+    const { maxEventBatchItems } = this.#parts.source.state.runtime.limits;
     const limit = Number(maxEventBatchItems < FOLLOW_EVENTS ? maxEventBatchItems : FOLLOW_EVENTS);
     if (limit === 0) throw invalidArgument("followEvents", "the runtime's limits allow no events");
     let next = cursor;
@@ -118,8 +124,11 @@ export class RuntimeView<E extends EventPayloads, M> implements RuntimeQueries<E
 
   /** Waits until there may be an event from `cursor` on, or nothing more to wait for. */
   async #more({ nextEventId }: EventCursor, signal: AbortSignal | undefined): Promise<void> {
-    const { state, isClosed } = this.#parts;
-    while (state.runtime.nextEventId <= nextEventId && signal?.aborted !== true && !isClosed()) await this.#wakers.wait(signal);
+    const { source, isClosed } = this.#parts;
+    while (source.state.runtime.nextEventId <= nextEventId && signal?.aborted !== true && !isClosed()) {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      await this.#wakers.wait(signal);
+    }
   }
 
   #requireOpen(operation: string): void {
