@@ -7,6 +7,7 @@ import { Follower } from "./support/follower.js";
 import { textOf } from "./support/history.js";
 import { ManualClock } from "./support/manual-clock.js";
 import { runs } from "./support/runs.js";
+import { simDiskPlace, simObjectsPlace } from "./support/simulated-places.js";
 
 /*
  * Any interleaving of what can be done with a log, beside a plain array. Appends are not awaited where they are made, so that
@@ -103,6 +104,24 @@ describe("any interleaving", () => {
         await new Run(place, how, `log-${++number}`).play(commands);
       }),
       { numRuns: runs(120) },
+    );
+  });
+
+  test("on a simulated disk", { timeout: 600_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(options, fc.array(command, { maxLength: 40 }), async (how, commands) => {
+        await new Run(simDiskPlace(), how).play(commands);
+      }),
+      { numRuns: runs(40) },
+    );
+  });
+
+  test("on a simulated object store", { timeout: 600_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(options, fc.array(command, { maxLength: 40 }), async (how, commands) => {
+        await new Run(simObjectsPlace(), how, "orders", true).play(commands);
+      }),
+      { numRuns: runs(40) },
     );
   });
 });

@@ -4,31 +4,35 @@ import { s3Backend } from "@holdfast/storage-s3";
 import { mildAdversary, seededRandom, SimDisk, virtualClock, type FaultPlan } from "@holdfast/storage-sim";
 import { SimObjectStore, type SimClient } from "@holdfast/storage-sim/object-store";
 import type { Place } from "./backends.js";
+import { mortalBackend } from "./mortal-backend.js";
 
 /** A directory on a simulated disk. */
 export interface SimDiskPlace extends Place {
   /** The disk as it is now: another one after each crash. */
   readonly disk: SimDisk;
   /** The power goes: only what is on the disk is left, here nothing that was not flushed. */
-  losePower(): void;
+  losePower(): Promise<void>;
 }
 
 export function simDiskPlace(options: { readonly faults?: FaultPlan; readonly capacityBytes?: number } = {}): SimDiskPlace {
   let disk = new SimDisk({ profile: "posix", adversary: mildAdversary, ...options });
   const parts = { clock: virtualClock(), random: seededRandom(1) };
-  const open = (): Promise<StorageBackend> => fsBackend({ root: ROOT, port: disk.port(), ...parts });
+  let life = new AbortController();
+  const open = async (): Promise<StorageBackend> => mortalBackend(await fsBackend({ root: ROOT, port: disk.port(), ...parts }), life.signal);
+  const end = (kind: "process" | "power"): Promise<void> => {
+    disk.stop();
+    disk = disk.crash({ kind });
+    life.abort();
+    life = new AbortController();
+    return Promise.resolve();
+  };
   return {
     get disk() {
       return disk;
     },
     open,
-    crash() {
-      disk = disk.crash({ kind: "process" });
-      return Promise.resolve();
-    },
-    losePower() {
-      disk = disk.crash({ kind: "power" });
-    },
+    crash: () => end("process"),
+    losePower: () => end("power"),
     files() {
       const files = [...disk.files()].filter(([path]) => !path.endsWith("/.lock"));
       return Promise.resolve(sorted(files.map(([path, bytes]) => [path.slice(ROOT.length + 1), bytes])));
@@ -44,12 +48,15 @@ export function simObjectsPlace(): Place {
   const store = new SimObjectStore({ clock: parts.clock, adversary: mildAdversary });
   // What is known of the bucket is kept for each port: the processes of one life share it.
   let client: SimClient = store.client();
-  const open = (): StorageBackend => s3Backend({ ...BUCKET, ...parts, port: client.port });
+  let life = new AbortController();
+  const open = (): StorageBackend => mortalBackend(s3Backend({ ...BUCKET, ...parts, port: client.port }), life.signal);
   return {
     open: () => Promise.resolve(open()),
     crash() {
       client.kill();
       client = store.client();
+      life.abort();
+      life = new AbortController();
       return Promise.resolve();
     },
     files: () => Promise.resolve(sorted([...store.objects].map(([name, { bytes }]) => [name, bytes]))),
