@@ -1,10 +1,14 @@
-import { hasCode, isHoldfastError, systemClock, storagePrefix, type HoldfastError } from "@holdfast/storage";
+import { hasCode, isHoldfastError, storagePrefix, systemClock, type HoldfastError } from "@holdfast/storage";
 import type { Clock, FsPort, RandomSource } from "@holdfast/storage/ports";
-import { fsBackend } from "@holdfast/storage-fs";
+import { fsBackend, type FsBackend } from "@holdfast/storage-fs";
+import { openFkwal2Log } from "@holdfast/wal/fkwal2";
 import { encodeKinesisEntry, encodeKinesisState } from "./codec.js";
+import { announceAppend, announceClosed, announceOpened, announcePoisoned, announceProblem, announceRejected, announceSnapshot } from "./diagnostics.js";
 import { KinesisError } from "./errors.js";
 import type { KinesisState } from "./format/model.js";
-import { loadKinesisState, type KinesisLoad, type KinesisRecovery } from "./load.js";
+import { healthOf, type KinesisHealth, type KinesisStatus } from "./health.js";
+import { loadThrough, type KinesisLoad, type KinesisRecovery } from "./load.js";
+import { planResumption, type Resumption } from "./resumption.js";
 import { RetainedLimit } from "./retained-limit.js";
 import { snapshotIsDamaged, StateWriter } from "./state-writer.js";
 
@@ -13,7 +17,7 @@ export interface KinesisDirectoryOptions {
   /** `strict` (default) or `recover`, as in `loadKinesisState`. What `recover` gives up is kept under another name before the first write. */
   readonly mode?: "strict" | "recover" | undefined;
   /** As in `loadKinesisState`. */
-  readonly maxFileBytes?: number | undefined;
+  readonly maxStateBytes?: number | undefined;
   /** A snapshot is written behind the append that comes so long after the last one: 0 to 86,400; 0 is never. Default 30. */
   readonly snapshotIntervalSeconds?: number | undefined;
   /** States that retain more are refused: 1 to 2^64 − 1. Default: no limit. */
@@ -33,32 +37,22 @@ export interface KinesisDirectoryOptions {
 /** A state without its time, which is given to it when it is appended. */
 export type KinesisContents = Omit<KinesisState, "createdAtMs">;
 
-/** How a {@link KinesisDirectory} is. */
-export interface KinesisHealth {
-  /** `poisoned`: a write failed, and nobody knows what it left. Close, and open again. */
-  readonly status: "ready" | "poisoned" | "closed";
-  /** What poisoned it. */
-  readonly lastError: HoldfastError | undefined;
-  /** Why the last snapshot failed, if it did. Appends go on; the next one that is due tries again. */
-  readonly snapshotError: HoldfastError | undefined;
-  /** `createdAtMs` of the last snapshot that was written by this handle. */
-  readonly lastSnapshotMs: bigint | undefined;
-}
-
 /** A state directory that is open for writing. */
 export interface KinesisDirectory extends AsyncDisposable {
   /** The last state that is durable; `undefined` if there never was one. What was found when opening counts for durable. */
   readonly state: KinesisState | undefined;
   /** What was found when opening. */
   readonly recovery: KinesisRecovery;
+  /** What became of the changes that were under way in the state that was found, by the clock when it was opened. */
+  readonly resumption: Resumption;
   readonly health: KinesisHealth;
   /**
    * Makes a state durable: the whole of it, as one entry of the log. Its time is now, and always later than every time before. One at a
    * time, in the order of calls; `contents` must not change until then.
    *
    * @returns the state with its time.
-   * @throws with outcome `not_applied`: KINESIS_INVALID_STATE, KINESIS_RETAINED_LIMIT, KINESIS_CHANGED, KINESIS_POISONED, KINESIS_CLOSED. Errors
-   * of the storage with their outcome; unless it is `not_applied`, the directory is poisoned.
+   * @throws with outcome `not_applied`: KINESIS_INVALID_STATE, KINESIS_RETAINED_LIMIT, KINESIS_TOO_LARGE, KINESIS_CHANGED, KINESIS_POISONED,
+   * KINESIS_CLOSED. Errors of the storage with their outcome; after a write whose outcome is `unknown` the directory is poisoned.
    */
   append(contents: KinesisContents): Promise<KinesisState>;
   /** Writes the present state as the snapshot and empties the log. Does nothing where there is no state. @throws as `append`. */
@@ -81,25 +75,38 @@ export interface KinesisDirectory extends AsyncDisposable {
  * @throws as `loadKinesisState` and `fsBackend`; STORAGE_LOCKED; STORAGE_ACCESS_DENIED for a directory that cannot be written to.
  */
 export async function openKinesisDirectory(path: string, options: KinesisDirectoryOptions = {}): Promise<KinesisDirectory> {
-  const { clock = systemClock, snapshotIntervalSeconds = 30, mode, maxFileBytes } = options;
+  const { clock = systemClock, snapshotIntervalSeconds = 30, mode, maxStateBytes } = options;
   checkInterval(snapshotIntervalSeconds);
   const limit = new RetainedLimit(options.maxRetainedBytes);
   const { port, random, fileMode, directoryMode } = options;
   const storage = await fsBackend({ root: path, clock, port, random, fileMode, directoryMode });
   try {
-    await storage.appendable.lock(storagePrefix(""));
-    // Without the entries, which hold the whole log.
-    const { state, lastCreatedAtMs, recovery } = await loadKinesisState({ storage, mode, maxFileBytes });
-    const writer = new StateWriter(storage, recovery);
-    return new OpenDirectory({ found: { state, lastCreatedAtMs, recovery }, writer, clock, limit, snapshotIntervalMs: BigInt(snapshotIntervalSeconds) * 1000n, release: () => storage.close() });
+    const opened = await openFiles(storage, { mode, maxStateBytes });
+    const resumption = planResumption(opened.found.state ?? NOTHING, BigInt(Math.max(0, Math.trunc(clock.now()))));
+    const directory = new OpenDirectory({ path, ...opened, resumption, clock, limit, snapshotIntervalMs: BigInt(snapshotIntervalSeconds) * 1000n, release: () => storage.close() });
+    announceOpened({ path, recovery: directory.recovery, resumption });
+    return directory;
   } catch (error) {
     await storage.close();
     throw error;
   }
 }
 
+/** What there is, under the lock, and who writes behind it. */
+async function openFiles(storage: FsBackend, options: Pick<KinesisDirectoryOptions, "mode" | "maxStateBytes">): Promise<Pick<Parts, "found" | "writer">> {
+  const lock = await storage.appendable.lock(storagePrefix(""));
+  const { found, log } = await loadThrough({ storage, ...options }, (reading) => openFkwal2Log({ ...reading, storage, lock }));
+  const { state, lastCreatedAtMs, recovery } = found; // Without the entries, which are as many as the log has.
+  return { found: { state, lastCreatedAtMs, recovery }, writer: new StateWriter(storage, recovery, log) };
+}
+
+/** What there is nothing to resume of. */
+const NOTHING = { streams: [], consumers: [], pendingTransitions: [], accountSettingsJson: new Uint8Array() };
+
 interface Parts {
+  readonly path: string;
   readonly found: Pick<KinesisLoad, "state" | "lastCreatedAtMs" | "recovery">;
+  readonly resumption: Resumption;
   readonly writer: StateWriter;
   readonly clock: Clock;
   readonly limit: RetainedLimit;
@@ -110,6 +117,7 @@ interface Parts {
 
 class OpenDirectory implements KinesisDirectory {
   readonly recovery: KinesisRecovery;
+  readonly resumption: Resumption;
   readonly #parts: Parts;
   #state: KinesisState | undefined;
   #lastCreatedAtMs: bigint;
@@ -118,7 +126,6 @@ class OpenDirectory implements KinesisDirectory {
   #snapshotIsOwed: boolean;
   #lastSnapshotMs: bigint | undefined;
   #snapshotError: HoldfastError | undefined;
-  #poison: HoldfastError | undefined;
   #snapshotIsQueued = false;
   #turn: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -127,6 +134,7 @@ class OpenDirectory implements KinesisDirectory {
     const { state, lastCreatedAtMs, recovery } = parts.found;
     this.#parts = parts;
     this.recovery = recovery;
+    this.resumption = parts.resumption;
     this.#state = state;
     this.#lastCreatedAtMs = lastCreatedAtMs;
     this.#intervalFromMs = state?.createdAtMs ?? 0n;
@@ -139,17 +147,16 @@ class OpenDirectory implements KinesisDirectory {
   }
 
   get health(): KinesisHealth {
-    return {
-      status: this.#closing !== undefined ? "closed" : this.#poison !== undefined ? "poisoned" : "ready",
-      lastError: this.#poison,
-      snapshotError: this.#snapshotError,
-      lastSnapshotMs: this.#lastSnapshotMs,
-    };
+    const { writer } = this.#parts;
+    const [status, error] = this.#status(writer.poison);
+    return healthOf(status, error, { snapshotError: this.#snapshotError, lastSnapshotMs: this.#lastSnapshotMs });
   }
 
   append(contents: KinesisContents): Promise<KinesisState> {
     return this.#inTurn("append", async () => {
-      this.#parts.limit.checkState(this.#state, contents);
+      this.#limited((limit) => {
+        limit.checkState(this.#state, contents);
+      });
       const state = await this.#append(contents);
       if (this.#snapshotIsDue()) this.#snapshotBehind();
       return state;
@@ -161,7 +168,9 @@ class OpenDirectory implements KinesisDirectory {
   }
 
   checkRetained(addedBytes: bigint): void {
-    this.#parts.limit.checkAdded(this.#state?.retainedBytes ?? 0n, addedBytes);
+    this.#limited((limit) => {
+      limit.checkAdded(this.#state?.retainedBytes ?? 0n, addedBytes);
+    });
   }
 
   close(): Promise<void> {
@@ -170,6 +179,7 @@ class OpenDirectory implements KinesisDirectory {
         await this.#parts.writer.close();
       } finally {
         await this.#parts.release();
+        announceClosed({ path: this.#parts.path });
       }
     });
     return this.#closing;
@@ -182,10 +192,11 @@ class OpenDirectory implements KinesisDirectory {
   async #append(contents: KinesisContents): Promise<KinesisState> {
     const state: KinesisState = { ...contents, createdAtMs: this.#nextTime() };
     const entry = encodeKinesisEntry(state);
-    await this.#parts.writer.prepare();
-    await this.#poisonedBy(() => this.#parts.writer.append(entry));
+    await this.#write((writer) => writer.append(entry));
     this.#state = state;
     this.#lastCreatedAtMs = state.createdAtMs;
+    const { createdAtMs, retainedBytes, retainedRecords } = state;
+    announceAppend({ path: this.#parts.path, createdAtMs, entryBytes: entry.length, retainedBytes, retainedRecords });
     return state;
   }
 
@@ -194,12 +205,14 @@ class OpenDirectory implements KinesisDirectory {
     // A state is appended before it becomes the snapshot: so it is found in a log that a crash leaves behind.
     const { createdAtMs, ...contents } = this.#state;
     const state = this.#parts.writer.begun ? { ...contents, createdAtMs } : await this.#append(contents);
-    await this.#parts.writer.replaceSnapshot(encodeKinesisState(state));
-    await this.#poisonedBy(() => this.#parts.writer.emptyLog());
+    const snapshot = encodeKinesisState(state);
+    await this.#parts.writer.replaceSnapshot(snapshot);
+    await this.#write((writer) => writer.emptyLog());
     this.#snapshotIsOwed = false;
     this.#snapshotError = undefined;
     this.#lastSnapshotMs = state.createdAtMs;
     this.#intervalFromMs = state.createdAtMs;
+    announceSnapshot({ path: this.#parts.path, createdAtMs: state.createdAtMs, snapshotBytes: snapshot.length });
   }
 
   /** Behind the append that made it due, which does not wait for it and does not fail with it. */
@@ -211,6 +224,7 @@ class OpenDirectory implements KinesisDirectory {
         if (hasCode(error, "KINESIS_CLOSED")) return; // Closed in between: the log has everything.
         this.#snapshotError = asHoldfastError(error);
         this.#intervalFromMs = this.#lastCreatedAtMs;
+        announceProblem({ path: this.#parts.path, operation: "snapshot", error: this.#snapshotError });
       })
       .finally(() => {
         this.#snapshotIsQueued = false;
@@ -234,19 +248,38 @@ class OpenDirectory implements KinesisDirectory {
   #inTurn<T>(operation: string, work: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(new KinesisError("KINESIS_CLOSED", `${operation}: the directory is closed`, { operation, outcome: "not_applied" }));
     const result = this.#turn.then(() => {
-      if (this.#poison === undefined) return work();
+      const { poison } = this.#parts.writer;
+      if (poison === undefined) return work();
       const message = `${operation}: an earlier write failed; open the directory again`;
-      throw new KinesisError("KINESIS_POISONED", message, { operation, outcome: "not_applied", cause: this.#poison });
+      throw new KinesisError("KINESIS_POISONED", message, { operation, outcome: "not_applied", cause: poison });
     });
     this.#turn = result.catch(() => undefined); // Who called is told; the next in turn is not concerned.
     return result;
   }
 
-  async #poisonedBy(work: () => Promise<void>): Promise<void> {
+  #status(poison: HoldfastError | undefined): readonly [status: KinesisStatus, error: HoldfastError | undefined] {
+    if (this.#closing !== undefined) return ["closed", undefined];
+    if (poison !== undefined) return ["poisoned", poison];
+    const [problem] = this.resumption.problems;
+    // Whoever appends has decided what became of what was found.
+    return problem === undefined || this.#parts.writer.begun ? ["ready", undefined] : ["unresumed", problem];
+  }
+
+  #limited(check: (limit: RetainedLimit) => void): void {
     try {
-      await work();
+      check(this.#parts.limit);
     } catch (error) {
-      if (!isHoldfastError(error) || error.outcome !== "not_applied") this.#poison = asHoldfastError(error);
+      if (hasCode(error, "KINESIS_RETAINED_LIMIT")) announceRejected({ path: this.#parts.path, error });
+      throw error;
+    }
+  }
+
+  async #write(write: (writer: StateWriter) => Promise<void>): Promise<void> {
+    const { writer, path } = this.#parts;
+    try {
+      await write(writer);
+    } catch (error) {
+      if (writer.poison !== undefined) announcePoisoned({ path, error: writer.poison });
       throw error;
     }
   }

@@ -9,7 +9,7 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `KINESIS_INVALID_RECORD`: bytes that are no record, with `offset`; or a record that has no bytes.
  * - `KINESIS_AMBIGUOUS_TRANSITION`: a stream is being changed, and the state does not say into what; `path`.
  * - `KINESIS_SNAPSHOT_CORRUPT`: `snapshot.bin` is no state; `path`, `reason` and `offset`. Nothing was changed.
- * - `KINESIS_TOO_LARGE`: a file is larger than `maxFileBytes`. Nothing was changed.
+ * - `KINESIS_TOO_LARGE`: a snapshot or an entry is larger than `maxStateBytes`. Nothing was changed; when writing `not_applied`.
  * - `KINESIS_RETAINED_LIMIT`: the state would retain more bytes than `maxRetainedBytes`; `not_applied`.
  * - `KINESIS_CHANGED`: somebody wrote to the log since it was read, without the lock; `not_applied`.
  * - `KINESIS_POISONED`: an earlier write failed, and nobody knows what it left; `not_applied`, and `cause` is that failure.

@@ -33,12 +33,23 @@ export { PersistentStream } from "./persistent-stream.js";
 export type { KinesisStream, StreamParts } from "./persistent-stream.js";
 export { isStillPending, planResumption } from "./resumption.js";
 export type { DueTransition, ResumedState, Resumption } from "./resumption.js";
-export { loadKinesisState } from "./load.js";
+export { openingKinesisHealth, unopenedKinesisHealth } from "./health.js";
+export type { KinesisHealth, KinesisStatus } from "./health.js";
+export type {
+  KinesisAppendEvent,
+  KinesisClosedEvent,
+  KinesisOpenedEvent,
+  KinesisPoisonedEvent,
+  KinesisProblemEvent,
+  KinesisRejectedEvent,
+  KinesisSnapshotEvent,
+} from "./diagnostics.js";
+export { loadKinesisEntry, loadKinesisState } from "./load.js";
 export type { KinesisLoad, KinesisLoadOptions, KinesisLogEntry, KinesisRecovery } from "./load.js";
 export { openKinesisDirectory } from "./directory.js";
-export type { KinesisContents, KinesisDirectory, KinesisDirectoryOptions, KinesisHealth } from "./directory.js";
+export type { KinesisContents, KinesisDirectory, KinesisDirectoryOptions } from "./directory.js";
 export { salvageKinesis } from "./salvage.js";
-export type { KinesisSalvage, SalvagedEntry } from "./salvage.js";
+export type { KinesisSalvage } from "./salvage.js";
 export { openKinesisStore, kinesisDefinition } from "./native/kinesis-store.js";
 export type { KinesisStore, KinesisStoreOptions } from "./native/kinesis-store.js";
 export { contentsOf, emptyTables, tablesOf, transitionKey } from "./native/tables.js";

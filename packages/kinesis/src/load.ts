@@ -1,10 +1,11 @@
-import type { HoldfastError, StorageBackend, StorageKey } from "@holdfast/storage";
-import { readFkwal2, type Fkwal2Decoded, type Fkwal2Frame, type Fkwal2Reading } from "@holdfast/wal/fkwal2";
+import { storageKey, type HoldfastError, type StorageBackend, type StorageKey } from "@holdfast/storage";
+import { readFkwal2Log, type Fkwal2Decoded, type Fkwal2LogReading, type Fkwal2LogReadOptions } from "@holdfast/wal/fkwal2";
 import { chooseState, type EntryCandidate } from "./choose-state.js";
 import { decodeKinesisEntry, decodeKinesisState, readKinesisEntry } from "./codec.js";
 import { KinesisError } from "./errors.js";
 import type { KinesisState } from "./format/model.js";
 import { SNAPSHOT_KEY, WAL_KEY } from "./layout.js";
+import { withLogErrors } from "./log-errors.js";
 
 /** Options of {@link loadKinesisState}. */
 export interface KinesisLoadOptions {
@@ -15,17 +16,19 @@ export interface KinesisLoadOptions {
    * log, those behind the damage too, and the last entry instead of a damaged snapshot.
    */
   readonly mode?: "strict" | "recover" | undefined;
-  /** The largest file that is read, in bytes: 1 to 2^32. Each is read as a whole. Default 2^30. */
-  readonly maxFileBytes?: number | undefined;
+  /** The largest state that is read, in bytes: 1 to 2^32; that is the size of a snapshot, or of an entry of the log. Default 2^30. */
+  readonly maxStateBytes?: number | undefined;
 }
 
-/** An entry of the log. */
+/** An entry of a log, and where it stands. {@link loadKinesisEntry} reads it. */
 export interface KinesisLogEntry {
-  /** Where its frame begins, in bytes from the start of `wal.log`. */
+  /** The file. */
+  readonly key: StorageKey;
+  /** Where its frame begins, in bytes from the start of the file. */
   readonly offset: number;
+  /** Bytes of the entry, behind the eight bytes of its length. */
+  readonly bytes: number;
   readonly createdAtMs: bigint;
-  /** For `decodeKinesisEntry`. A view of the file. */
-  readonly payload: Uint8Array;
 }
 
 /** Where the state came from, and what was found on the way. */
@@ -63,105 +66,132 @@ export interface KinesisLoad {
 }
 
 /**
- * Reads the state that ferrokinesis keeps in a directory: the snapshot, and the log behind it. Takes no lock and writes nothing.
+ * Reads the state that ferrokinesis keeps in a directory: the snapshot, and the log behind it. Takes no lock and writes nothing. Memory is
+ * bounded by the largest state, whatever the size of the log.
  *
  * @throws WAL_CORRUPT, WAL_NOT_A_LOG (with `key`, `frame` and `offset`); KINESIS_SNAPSHOT_CORRUPT, in `recover` mode only if the log
  * has no entry; KINESIS_TOO_LARGE; KINESIS_INVALID_ARGUMENT; what the storage throws, such as STORAGE_UNSAFE_PATH for a directory in the
  * place of a file.
  */
 export async function loadKinesisState(options: KinesisLoadOptions): Promise<KinesisLoad> {
-  const { storage, mode = "strict", maxFileBytes } = options;
-  const snapshotBytes = await readFile(storage, SNAPSHOT_KEY, maxFileBytes);
-  const snapshot = snapshotBytes === undefined ? undefined : readSnapshot(snapshotBytes);
+  const { found } = await loadThrough(options, async (reading) => ({ recovery: await readFkwal2Log(reading) }));
+  return found;
+}
+
+/**
+ * The state in an entry of a log.
+ *
+ * @param entry - Of `loadKinesisState` or `salvageKinesis`, from files that are still the same.
+ * @throws KINESIS_INVALID_STATE if it is not there; errors of the storage.
+ */
+export async function loadKinesisEntry(storage: StorageBackend, { key, offset, bytes }: KinesisLogEntry): Promise<KinesisState> {
+  const payload = await storage.read(storageKey(key), { range: { offset: offset + LENGTH_BYTES, length: bytes } });
+  return decodeKinesisEntry(payload ?? new Uint8Array());
+}
+
+/** What {@link loadThrough} reads a log with. */
+export type LogReader<L> = (options: Fkwal2LogReadOptions<DecodedEntry>) => Promise<L>;
+
+/** What decoding an entry answers, of which all but the last are forgotten. */
+export interface DecodedEntry extends EntryCandidate {
+  readonly state: KinesisState;
+}
+
+/** {@link loadKinesisState}, with a log that is read, or opened, by `readLog`. */
+export async function loadThrough<L extends { readonly recovery: Fkwal2LogReading }>(options: KinesisLoadOptions, readLog: LogReader<L>): Promise<{ readonly found: KinesisLoad; readonly log: L }> {
+  const { storage, mode = "strict" } = options;
+  const maxStateBytes = checkedMaxStateBytes(options.maxStateBytes);
+  const snapshotBytes = await readSnapshotFile(storage, maxStateBytes);
+  const snapshot = snapshotBytes === undefined ? undefined : decodeSnapshot(snapshotBytes);
   if (snapshot !== undefined && "error" in snapshot && mode === "strict") throw snapshot.error;
-  const log = await readLog(storage, { key: WAL_KEY, mode: mode === "strict" ? "strict" : "lenient", maxFileBytes, snapshotBytes });
-  if (snapshot !== undefined && "error" in snapshot) {
-    if (log.entries.length === 0) throw snapshot.error;
-    return assemble(undefined, log, snapshot.error);
-  }
-  return assemble(snapshot?.state, log, undefined);
+  const entries: (KinesisLogEntry & EntryCandidate)[] = [];
+  let lastState: KinesisState | undefined;
+  const log = await withLogErrors("load", () =>
+    readLog({
+      storage,
+      key: WAL_KEY,
+      mode: mode === "strict" ? "strict" : "lenient",
+      maxEntryBytes: maxStateBytes,
+      decode: (payload) => decodeEntry(payload, snapshotBytes),
+      onEntry: ({ offset, payload, value: { createdAtMs, isSnapshot, state } }) => {
+        entries.push({ key: WAL_KEY, offset, bytes: payload.length, createdAtMs, isSnapshot });
+        lastState = state;
+      },
+    }),
+  );
+  const error = snapshot !== undefined && "error" in snapshot ? snapshot.error : undefined;
+  if (error !== undefined && entries.length === 0) throw error;
+  return { found: assemble({ snapshot: snapshot?.state, entries, lastState, log: log.recovery, snapshotError: error }), log };
 }
 
-/** What {@link readLog} reads. */
-export interface ReadLogOptions {
-  readonly key: StorageKey;
-  readonly mode: "strict" | "lenient";
-  readonly maxFileBytes?: number | undefined;
-  /** What each state is compared with. */
-  readonly snapshotBytes?: Uint8Array | undefined;
+/** The bound itself, or its default. @throws KINESIS_INVALID_ARGUMENT. */
+export function checkedMaxStateBytes(maxStateBytes: number = 2 ** 30): number {
+  if (Number.isInteger(maxStateBytes) && maxStateBytes >= 1 && maxStateBytes <= 2 ** 32) return maxStateBytes;
+  throw new KinesisError("KINESIS_INVALID_ARGUMENT", `maxStateBytes must be an integer from 1 to 2^32, got ${maxStateBytes}`, { operation: "load" });
 }
 
-/** A log, as far as it is kept in memory: all entries are decoded, but only the last one's state counts. */
-export interface LogReading extends Fkwal2Reading<EntryCandidate> {
-  /** Bytes of the file. */
-  readonly logBytes: number;
+interface Found {
+  readonly snapshot: KinesisState | undefined;
+  readonly snapshotError: KinesisError | undefined;
+  readonly entries: readonly (KinesisLogEntry & EntryCandidate)[];
+  readonly lastState: KinesisState | undefined;
+  readonly log: Fkwal2LogReading;
 }
 
-/** Reads a log file; an absent one has no entries. @throws as {@link loadKinesisState}. */
-export async function readLog(storage: StorageBackend, { key, mode, maxFileBytes, snapshotBytes }: ReadLogOptions): Promise<LogReading> {
-  const bytes = (await readFile(storage, key, maxFileBytes)) ?? new Uint8Array();
-  return { ...readFkwal2(bytes, { decode: (payload) => decodeCandidate(payload, snapshotBytes), mode, key }), logBytes: bytes.length };
-}
-
-/** An entry as it is shown. */
-export function toLogEntry({ offset, payload, value }: Fkwal2Frame<EntryCandidate>): KinesisLogEntry {
-  return { offset, createdAtMs: value.createdAtMs, payload };
-}
-
-function assemble(snapshot: KinesisState | undefined, { entries: frames, torn, damage, logBytes }: LogReading, snapshotError: KinesisError | undefined): KinesisLoad {
-  const choice = chooseState(snapshot, frames.map(({ value }) => value));
-  const last = frames.at(-1);
-  const isLast = choice.source === "log" && last !== undefined;
+function assemble({ snapshot, snapshotError, entries, lastState, log }: Found): KinesisLoad {
+  const choice = chooseState(snapshot, entries);
+  const last = entries.at(-1);
   return {
-    state: isLast ? decodeKinesisEntry(last.payload) : snapshot,
+    state: choice.source === "log" ? lastState : snapshot,
     snapshot,
-    entries: frames.map(toLogEntry),
-    lastCreatedAtMs: frames.reduce((latest, { value }) => (value.createdAtMs > latest ? value.createdAtMs : latest), snapshot?.createdAtMs ?? 0n),
+    entries: entries.map(({ key, offset, bytes, createdAtMs }) => ({ key, offset, bytes, createdAtMs })),
+    lastCreatedAtMs: entries.reduce((latest, { createdAtMs }) => (createdAtMs > latest ? createdAtMs : latest), snapshot?.createdAtMs ?? 0n),
     recovery: {
       source: choice.source === "conflict" ? "snapshot" : choice.source,
-      logBytes,
-      entries: frames.length,
+      logBytes: log.fileBytes,
+      entries: entries.length,
       superseded: "superseded" in choice ? choice.superseded : 0,
-      torn,
+      torn: log.torn,
       unplaced:
         choice.source === "conflict" && snapshot !== undefined && last !== undefined
-          ? { entries: frames.length, snapshotCreatedAtMs: snapshot.createdAtMs, lastEntryCreatedAtMs: last.value.createdAtMs }
+          ? { entries: entries.length, snapshotCreatedAtMs: snapshot.createdAtMs, lastEntryCreatedAtMs: last.createdAtMs }
           : undefined,
-      damage: [snapshotError, damage].filter((error) => error !== undefined),
+      damage: [snapshotError, log.damage].filter((error) => error !== undefined),
     },
   };
 }
 
-function decodeCandidate(payload: Uint8Array, snapshot: Uint8Array | undefined): Fkwal2Decoded<EntryCandidate> {
+function decodeEntry(payload: Uint8Array, snapshot: Uint8Array | undefined): Fkwal2Decoded<DecodedEntry> {
   try {
     const { state, stateBytes } = readKinesisEntry(payload);
-    const isSnapshot = snapshot?.length === stateBytes.length && snapshot.every((byte, index) => byte === stateBytes[index]);
-    return { value: { createdAtMs: state.createdAtMs, isSnapshot } };
+    const isSnapshot = snapshot?.length === stateBytes.length && Buffer.from(stateBytes.buffer, stateBytes.byteOffset, stateBytes.length).equals(snapshot);
+    return { value: { createdAtMs: state.createdAtMs, isSnapshot, state } };
   } catch (error) {
     if (error instanceof KinesisError) return { error };
     throw error;
   }
 }
 
-function readSnapshot(bytes: Uint8Array): { readonly state: KinesisState } | { readonly error: KinesisError } {
+function decodeSnapshot(bytes: Uint8Array): { readonly state: KinesisState } | { readonly state: undefined; readonly error: KinesisError } {
   try {
     return { state: decodeKinesisState(bytes) };
   } catch (cause) {
     if (!(cause instanceof KinesisError)) throw cause;
     const { message, path, reason, offset } = cause;
-    return { error: new KinesisError("KINESIS_SNAPSHOT_CORRUPT", `${SNAPSHOT_KEY} does not decode: ${message}`, { operation: "load", key: SNAPSHOT_KEY, path, reason, offset, cause }) };
+    const details = { operation: "load", key: SNAPSHOT_KEY, path, reason, offset, cause };
+    return { state: undefined, error: new KinesisError("KINESIS_SNAPSHOT_CORRUPT", `${SNAPSHOT_KEY} does not decode: ${message}`, details) };
   }
 }
 
-async function readFile(storage: StorageBackend, key: StorageKey, maxFileBytes: number = 2 ** 30): Promise<Uint8Array | undefined> {
-  if (!Number.isInteger(maxFileBytes) || maxFileBytes < 1 || maxFileBytes > 2 ** 32) {
-    throw new KinesisError("KINESIS_INVALID_ARGUMENT", `maxFileBytes must be an integer from 1 to 2^32, got ${maxFileBytes}`, { operation: "load" });
-  }
-  const entry = await storage.stat(key);
+async function readSnapshotFile(storage: StorageBackend, maxStateBytes: number): Promise<Uint8Array | undefined> {
+  const entry = await storage.stat(SNAPSHOT_KEY);
   if (entry === undefined) return undefined;
-  if (entry.size > maxFileBytes) {
-    throw new KinesisError("KINESIS_TOO_LARGE", `${key} has ${entry.size} bytes, more than ${maxFileBytes}`, { operation: "load", key });
+  if (entry.size > maxStateBytes) {
+    throw new KinesisError("KINESIS_TOO_LARGE", `${SNAPSHOT_KEY} has ${entry.size} bytes, more than ${maxStateBytes}`, { operation: "load", key: SNAPSHOT_KEY });
   }
   // No more than was allowed, also of a file that grows meanwhile.
-  return storage.read(key, { range: { offset: 0, length: maxFileBytes } });
+  return storage.read(SNAPSHOT_KEY, { range: { offset: 0, length: maxStateBytes } });
 }
+
+/** Of the length before an entry. */
+const LENGTH_BYTES = 8;

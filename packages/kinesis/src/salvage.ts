@@ -1,16 +1,18 @@
 import type { StorageBackend, StorageKey } from "@holdfast/storage";
+import { readFkwal2Log } from "@holdfast/wal/fkwal2";
+import { readKinesisEntry } from "./codec.js";
+import { KinesisError } from "./errors.js";
 import { asideKey, SNAPSHOT_KEY, WAL_KEY } from "./layout.js";
-import { readLog, toLogEntry, type KinesisLogEntry } from "./load.js";
-
-/** An entry, and the file it was found in. */
-export interface SalvagedEntry extends KinesisLogEntry {
-  readonly key: StorageKey;
-}
+import { checkedMaxStateBytes, type KinesisLoadOptions, type KinesisLogEntry } from "./load.js";
+import { withLogErrors } from "./log-errors.js";
 
 /** What {@link salvageKinesis} answers. */
 export interface KinesisSalvage {
-  /** Every entry of every log, oldest file first: of those that were kept under another name, and of `wal.log`. */
-  readonly entries: readonly SalvagedEntry[];
+  /**
+   * Every entry of every log, oldest file first: of those that were kept under another name, and of `wal.log`. `loadKinesisEntry` reads
+   * one.
+   */
+  readonly entries: readonly KinesisLogEntry[];
   /** Names of snapshots that were kept under another name because they could not be read. */
   readonly damagedSnapshots: readonly StorageKey[];
 }
@@ -22,14 +24,33 @@ export interface KinesisSalvage {
  * @param options - As for `loadKinesisState`.
  * @throws KINESIS_TOO_LARGE; errors of the storage.
  */
-export async function salvageKinesis(options: { readonly storage: StorageBackend; readonly maxFileBytes?: number | undefined }): Promise<KinesisSalvage> {
-  const entries: SalvagedEntry[] = [];
-  const logs = [...(await asideKeys(options.storage, WAL_KEY)), WAL_KEY];
-  for (const key of logs) {
-    const found = await readLog(options.storage, { key, mode: "lenient", maxFileBytes: options.maxFileBytes });
-    for (const frame of found.entries) entries.push({ key, ...toLogEntry(frame) });
+export async function salvageKinesis(options: Pick<KinesisLoadOptions, "storage" | "maxStateBytes">): Promise<KinesisSalvage> {
+  const { storage } = options;
+  const maxEntryBytes = checkedMaxStateBytes(options.maxStateBytes);
+  const entries: KinesisLogEntry[] = [];
+  for (const key of [...(await asideKeys(storage, WAL_KEY)), WAL_KEY]) {
+    await withLogErrors("salvage", () =>
+      readFkwal2Log({
+        storage,
+        key,
+        mode: "lenient",
+        maxEntryBytes,
+        decode: timeOf,
+        onEntry: ({ offset, payload, value: createdAtMs }) => entries.push({ key, offset, bytes: payload.length, createdAtMs }),
+      }),
+    );
   }
-  return { entries, damagedSnapshots: await asideKeys(options.storage, SNAPSHOT_KEY) };
+  return { entries, damagedSnapshots: await asideKeys(storage, SNAPSHOT_KEY) };
+}
+
+/** The whole state is decoded all the same: what does not decode is no entry. */
+function timeOf(payload: Uint8Array): { readonly value: bigint } | { readonly error: Error } {
+  try {
+    return { value: readKinesisEntry(payload).state.createdAtMs };
+  } catch (error) {
+    if (error instanceof KinesisError) return { error };
+    throw error;
+  }
 }
 
 async function asideKeys(storage: StorageBackend, of: StorageKey): Promise<readonly StorageKey[]> {

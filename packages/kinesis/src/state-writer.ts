@@ -1,28 +1,28 @@
-import type { AppendableStorage, AppendFile, StorageBackend, StorageBody, StorageKey } from "@holdfast/storage";
-import { encodeFkwal2Entry, encodeFkwal2Header, FKWAL2_HEADER_BYTES } from "@holdfast/wal/fkwal2";
-import { KinesisError } from "./errors.js";
+import type { AppendableStorage, HoldfastError, StorageBackend, StorageKey } from "@holdfast/storage";
+import type { Fkwal2Log } from "@holdfast/wal/fkwal2";
 import { asideKey, SNAPSHOT_KEY, WAL_KEY } from "./layout.js";
 import type { KinesisRecovery } from "./load.js";
+import { withLogErrors } from "./log-errors.js";
 
 /** A backend whose objects can grow in place. */
 export type AppendingBackend = StorageBackend & { readonly appendable: AppendableStorage };
 
 /**
- * Writes the two files. The first entry goes into a new log file, which takes the place of the one that was found and has its entries;
- * so nothing rests on bytes that somebody else may have failed to make durable, and a torn tail is gone.
- *
- * What strict reading refuses, and entries that cannot be placed, are kept under another name before that.
+ * Writes the two files. What strict reading refuses, and entries that cannot be placed, are kept under another name before anything is
+ * written; the log then begins anew with the first entry, in one step.
  */
 export class StateWriter {
   readonly #storage: AppendingBackend;
   readonly #recovery: KinesisRecovery;
+  readonly #log: Fkwal2Log;
   #prepared = false;
   #begun = false;
-  #file: AppendFile | undefined;
 
-  constructor(storage: AppendingBackend, recovery: KinesisRecovery) {
+  /** @param log - Opened with the same lock and mode as what `recovery` tells of. */
+  constructor(storage: AppendingBackend, recovery: KinesisRecovery, log: Fkwal2Log) {
     this.#storage = storage;
     this.#recovery = recovery;
+    this.#log = log;
   }
 
   /** Whether an entry was written. */
@@ -30,33 +30,19 @@ export class StateWriter {
     return this.#begun;
   }
 
-  /**
-   * What comes before the first entry. If it fails, nothing is changed, and it can be tried again.
-   *
-   * @throws KINESIS_CHANGED; errors of the storage.
-   */
-  async prepare(): Promise<void> {
-    if (this.#prepared) return;
-    const size = (await this.#storage.stat(WAL_KEY))?.size ?? 0;
-    if (size !== this.#recovery.logBytes) {
-      const message = `${WAL_KEY} has ${size} bytes, and had ${this.#recovery.logBytes} when it was read: somebody writes to it without the lock`;
-      throw new KinesisError("KINESIS_CHANGED", message, { operation: "append", key: WAL_KEY, outcome: "not_applied" });
-    }
-    if (!this.#keepsLog) await this.#keepAside(WAL_KEY);
-    if (snapshotIsDamaged(this.#recovery)) await this.#keepAside(SNAPSHOT_KEY);
-    this.#prepared = true;
+  /** What poisoned the log: nothing more can be written. */
+  get poison(): HoldfastError | undefined {
+    return this.#log.poison;
   }
 
-  /** Makes an entry durable. A failure with another outcome than `not_applied` leaves the log in an unknown state. */
+  /** Makes an entry durable. @throws KINESIS_CHANGED; KINESIS_TOO_LARGE; what `Fkwal2Log.append` throws; errors of the storage. */
   async append(entry: Uint8Array): Promise<void> {
-    const frame = encodeFkwal2Entry(entry);
-    if (!this.#begun) {
-      await this.#storage.replace(WAL_KEY, this.#newLog(frame));
-      this.#begun = true;
-      return;
-    }
-    this.#file ??= await this.#storage.appendable.open(WAL_KEY, { mode: "continue" });
-    await this.#file.append(frame);
+    await this.#prepare();
+    await withLogErrors("append", async () => {
+      if (this.#begun || this.#keepsLog) await this.#log.append(entry);
+      else await this.#log.restart(entry);
+    });
+    this.#begun = true;
   }
 
   /** Puts a snapshot in the place of the one before. Whether this fails or not, the log has what it needs. */
@@ -64,56 +50,61 @@ export class StateWriter {
     await this.#storage.replace(SNAPSHOT_KEY, state);
   }
 
-  /** Empties the log, whose last entry has become the snapshot. Failures are those of {@link StateWriter.append}. */
+  /** Empties the log, whose last entry has become the snapshot. @throws as {@link StateWriter.append}. */
   async emptyLog(): Promise<void> {
-    await this.close();
-    await this.#storage.replace(WAL_KEY, encodeFkwal2Header());
+    await withLogErrors("snapshot", () => this.#log.restart());
   }
 
   async close(): Promise<void> {
-    const file = this.#file;
-    this.#file = undefined;
-    await file?.close();
+    await this.#log.close();
   }
 
   /** Whether the entries that were found stay in the log. */
   get #keepsLog(): boolean {
-    return this.#recovery.unplaced === undefined && !logIsDamaged(this.#recovery);
+    return this.#recovery.unplaced === undefined && this.#log.recovery.damage === undefined;
   }
 
-  #newLog(frame: Uint8Array): StorageBody {
-    const { logBytes, torn } = this.#recovery;
-    const keptBytes = this.#keepsLog ? (torn?.validBytes ?? logBytes) : 0;
-    const storage = this.#storage;
-    if (keptBytes < FKWAL2_HEADER_BYTES) return Buffer.concat([encodeFkwal2Header(), frame]);
-    return {
-      bytes: keptBytes + frame.length,
-      async *open() {
-        yield* (await storage.stream(WAL_KEY, { range: { offset: 0, length: keptBytes } })) ?? [];
-        yield frame;
-      },
-    };
+  /** What comes before the first entry. If it fails, nothing is lost, and it can be tried again. */
+  async #prepare(): Promise<void> {
+    if (this.#prepared) return;
+    if (!this.#keepsLog) await this.#keepAside(WAL_KEY);
+    if (snapshotIsDamaged(this.#recovery)) await this.#keepAside(SNAPSHOT_KEY);
+    this.#prepared = true;
   }
 
   /** Under the first name that is free, unless it is kept already: a crash may come between this and the next step. */
   async #keepAside(key: StorageKey): Promise<void> {
-    const bytes = await this.#storage.read(key);
-    if (bytes === undefined) return;
+    if ((await this.#storage.stat(key)) === undefined) return;
     for (let number = 1; ; number++) {
-      const kept = await this.#storage.read(asideKey(key, number));
-      if (kept !== undefined && Buffer.from(kept).equals(bytes)) return;
+      const aside = asideKey(key, number);
+      const kept = await this.#storage.stat(aside);
+      if (kept !== undefined && (await this.#areEqual(key, aside))) return;
       if (kept !== undefined) continue;
-      await this.#storage.create(asideKey(key, number), bytes);
+      await this.#storage.create(aside, { open: () => this.#pieces(key) });
       return;
     }
   }
+
+  async *#pieces(key: StorageKey): AsyncGenerator<Uint8Array> {
+    yield* (await this.#storage.stream(key)) ?? [];
+  }
+
+  async #areEqual(one: StorageKey, other: StorageKey): Promise<boolean> {
+    const size = (await this.#storage.stat(one))?.size ?? 0;
+    if ((await this.#storage.stat(other))?.size !== size) return false;
+    for (let offset = 0; offset < size; offset += COMPARED_BYTES) {
+      const range = { offset, length: COMPARED_BYTES };
+      const [a, b] = [await this.#storage.read(one, { range }), await this.#storage.read(other, { range })];
+      if (a === undefined || b === undefined || !Buffer.from(a).equals(b)) return false;
+    }
+    return true;
+  }
 }
+
+/** Of each file at a time. */
+const COMPARED_BYTES = 2 ** 20;
 
 /** Whether the snapshot is one that strict loading refuses. */
 export function snapshotIsDamaged({ damage }: KinesisRecovery): boolean {
   return damage.some(({ code }) => code === "KINESIS_SNAPSHOT_CORRUPT");
-}
-
-function logIsDamaged({ damage }: KinesisRecovery): boolean {
-  return damage.some(({ code }) => code !== "KINESIS_SNAPSHOT_CORRUPT");
 }

@@ -47,7 +47,8 @@ describe.each(["strict", "recover"] as const)("%s: as the original", (mode) => {
     expect(loaded.snapshot?.createdAtMs ?? 0n).toBe(BigInt(original.snapshot_created_at_ms ?? ""));
     expect(loaded.state?.createdAtMs).toBe(BigInt(original.replayed_created_at_ms ?? ""));
     if (original.replayed !== undefined) expect(loaded.state).toEqual(decodeKinesisState(Buffer.from(textOf(original.replayed))));
-    for (const { payload, createdAtMs } of loaded.entries) expect(decodeKinesisEntry(payload).createdAtMs).toBe(createdAtMs);
+    const wal = it.files.get("wal.log") ?? new Uint8Array();
+    for (const { offset, bytes, createdAtMs } of loaded.entries) expect(decodeKinesisEntry(wal.subarray(offset + 8, offset + 8 + bytes)).createdAtMs).toBe(createdAtMs);
   });
 });
 

@@ -1,6 +1,6 @@
 import { encodeFkwal2Entry, encodeFkwal2Header } from "@holdfast/wal/fkwal2";
 import { describe, expect, it } from "vitest";
-import { encodeKinesisEntry, encodeKinesisState, loadKinesisState, type KinesisState } from "../src/index.js";
+import { encodeKinesisEntry, encodeKinesisState, loadKinesisEntry, loadKinesisState, salvageKinesis, type KinesisState } from "../src/index.js";
 import { storageOf } from "./support/directories.js";
 import { emptyState } from "./support/states.js";
 import { vector } from "./support/vectors.js";
@@ -12,7 +12,8 @@ describe("a log that a crash has left behind its snapshot", () => {
   it.each([0, 1, 2])("is superseded up to the entry that became the snapshot: number %i of three of the original's", async (number) => {
     const wal = vector("wal-three-entries").files.get("wal.log") ?? new Uint8Array();
     const { entries } = await loadKinesisState({ storage: await storageOf({ "wal.log": wal }) });
-    const inner = entries[number]?.payload.slice('{"Snapshot":'.length, -1);
+    const { offset = 0, bytes = 0 } = entries[number] ?? {};
+    const inner = wal.slice(offset + 8 + '{"Snapshot":'.length, offset + 8 + bytes - 1);
     const { state, recovery } = await loadKinesisState({ storage: await storageOf({ "wal.log": wal, "snapshot.bin": inner }) });
     expect(state?.createdAtMs).toBe(1_712_900_000_003n);
     expect(recovery).toMatchObject({ source: number === 2 ? "snapshot" : "log", entries: 3, superseded: number + 1, unplaced: undefined });
@@ -39,17 +40,22 @@ describe("a log that a crash has left behind its snapshot", () => {
 });
 
 describe("what is too much or not there", () => {
-  it("refuses a file over the bound, and says which", async () => {
-    const wal = walOf(at(1n));
+  it("refuses a state over the bound, and says where it is; a log may be larger", async () => {
+    const wal = walOf(at(1n), at(22n), at(3n));
     const storage = await storageOf({ "wal.log": wal });
-    await expect(loadKinesisState({ storage, maxFileBytes: wal.length - 1 })).rejects.toMatchObject({ code: "KINESIS_TOO_LARGE", key: "wal.log" });
-    await expect(loadKinesisState({ storage, maxFileBytes: wal.length })).resolves.toMatchObject({ state: { createdAtMs: 1n } });
-    const other = await storageOf({ "snapshot.bin": encodeKinesisState(at(1n)) });
-    await expect(loadKinesisState({ storage: other, maxFileBytes: 100 })).rejects.toMatchObject({ code: "KINESIS_TOO_LARGE", key: "snapshot.bin" });
+    const entryBytes = encodeKinesisEntry(at(22n)).length;
+    const tooLarge = { code: "KINESIS_TOO_LARGE", key: "wal.log", offset: 8 + 8 + entryBytes - 1, cause: { frame: 1 } };
+    for (const mode of ["strict", "recover"] as const) await expect(loadKinesisState({ storage, mode, maxStateBytes: entryBytes - 1 })).rejects.toMatchObject(tooLarge);
+    await expect(salvageKinesis({ storage, maxStateBytes: entryBytes - 1 })).rejects.toMatchObject(tooLarge);
+    await expect(loadKinesisState({ storage, maxStateBytes: entryBytes })).resolves.toMatchObject({ state: { createdAtMs: 3n } });
+    const snapshot = encodeKinesisState(at(1n));
+    const other = await storageOf({ "snapshot.bin": snapshot });
+    await expect(loadKinesisState({ storage: other, maxStateBytes: snapshot.length - 1 })).rejects.toMatchObject({ code: "KINESIS_TOO_LARGE", key: "snapshot.bin" });
+    await expect(loadKinesisState({ storage: other, maxStateBytes: snapshot.length })).resolves.toMatchObject({ state: { createdAtMs: 1n } });
   });
 
-  it.each([0, -1, 1.5, Number.NaN, 2 ** 32 + 1])("refuses a bound of %d", async (maxFileBytes) => {
-    await expect(loadKinesisState({ storage: await storageOf({}), maxFileBytes })).rejects.toMatchObject({ code: "KINESIS_INVALID_ARGUMENT" });
+  it.each([0, -1, 1.5, Number.NaN, 2 ** 32 + 1])("refuses a bound of %d", async (maxStateBytes) => {
+    await expect(loadKinesisState({ storage: await storageOf({}), maxStateBytes })).rejects.toMatchObject({ code: "KINESIS_INVALID_ARGUMENT" });
   });
 
   it("refuses a damaged snapshot in both modes if there is nothing else", async () => {
@@ -68,4 +74,14 @@ describe("what is too much or not there", () => {
     expect(state?.createdAtMs).toBe(2n);
     expect(recovery.damage.map(({ code }) => code)).toEqual(["KINESIS_SNAPSHOT_CORRUPT", "WAL_CORRUPT"]);
   });
+});
+
+it("an entry is read again by where it stands, and nothing else is taken for it", async () => {
+  const storage = await storageOf({ "wal.log": walOf(at(1n), at(22n, 5n), at(3n)) });
+  const { entries } = await loadKinesisState({ storage });
+  expect(await Promise.all(entries.map((entry) => loadKinesisEntry(storage, entry)))).toEqual([at(1n), at(22n, 5n), at(3n)]);
+  const [, second] = entries;
+  if (second === undefined) throw new Error("there are three");
+  await expect(loadKinesisEntry(storage, { ...second, offset: second.offset + 1 })).rejects.toMatchObject({ code: "KINESIS_INVALID_STATE" });
+  await expect(loadKinesisEntry(await storageOf({}), second)).rejects.toMatchObject({ code: "KINESIS_INVALID_STATE" });
 });

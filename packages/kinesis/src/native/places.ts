@@ -26,7 +26,7 @@ export interface PlaceOptions {
   /** How a directory is read that is migrated from, as in `loadKinesisState`. Default `strict`. */
   readonly mode?: "strict" | "recover" | undefined;
   /** As in `loadKinesisState`. */
-  readonly maxFileBytes?: number | undefined;
+  readonly maxStateBytes?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: RandomSource | undefined;
   /** Of `fsBackend`, for directories. */
@@ -50,7 +50,7 @@ export function placeOf(place: KinesisDirectoryPlace | KinesisStorePlace, option
   return "directory" in place ? directoryPlace(place.directory, options) : storePlace(place, options);
 }
 
-function directoryPlace(path: string, { mode, maxFileBytes, clock, random, port = nodeFsPort }: PlaceOptions): Place {
+function directoryPlace(path: string, { mode, maxStateBytes, clock, random, port = nodeFsPort }: PlaceOptions): Place {
   const entries = (): Promise<readonly string[]> => namesIn(path, port);
   return {
     name: path,
@@ -59,7 +59,7 @@ function directoryPlace(path: string, { mode, maxFileBytes, clock, random, port 
       // A backend would make what is not there.
       if ((await entries()).length === 0) return undefined;
       await using storage = await fsBackend({ root: path, port, clock, random });
-      const { state } = await loadKinesisState({ storage, mode, maxFileBytes });
+      const { state } = await loadKinesisState({ storage, mode, maxStateBytes });
       return state && tablesOf(state);
     },
     async write(tables) {
