@@ -150,12 +150,12 @@ const DIFFERENCES: Readonly<Record<string, { readonly like?: string; readonly ch
   "transcript-wrong-runtime": {
     like: "workers",
     change: [withTranscript("worker-00000001", () => "worker worker-00000001 belongs to runtime other, not runtime runtime-golden")],
-    findings: [`transcript_ignored ${WORKER_1}/transcript.jsonl:4@420 worker worker-00000001 belongs to runtime other, not runtime runtime-golden`],
+    findings: [`transcript_wrong_runtime ${WORKER_1}/transcript.jsonl:4@420 worker worker-00000001 belongs to runtime other, not runtime runtime-golden`],
   },
   "transcript-wrong-worker": {
     like: "workers",
     change: [withTranscript("worker-00000001", () => originalMessage("transcript-wrong-worker"))],
-    findings: [`transcript_ignored ${WORKER_1}/transcript.jsonl:4@420 ${originalMessage("transcript-wrong-worker")}`],
+    findings: [`transcript_wrong_worker ${WORKER_1}/transcript.jsonl:4@420 ${originalMessage("transcript-wrong-worker")}`],
   },
   "worker-dir-duplicated": { like: "workers", findings: [`worker_ignored ${GOLDEN}/workers/copy/worker.json directory copy does not match worker-00000001`] },
   "worker-dir-renamed": {

@@ -1,7 +1,6 @@
 import { hasCode, type AppendableStorage, type StorageBackend } from "@holdfast/storage";
 import { RuntimeError } from "../errors.js";
 import type { DirectoryAccess } from "./directory-access.js";
-import { sizeOf } from "./file-mark.js";
 import { inspectStep } from "./inspect-projection.js";
 import type { FileStep, ProjectionBatch } from "./prepare-projection.js";
 
@@ -37,7 +36,7 @@ export async function applyProjection(batch: ProjectionBatch, options: ApplyProj
 async function replace(step: FileStep & { readonly kind: "replace" }, storage: StorageBackend, signal: AbortSignal | undefined): Promise<void> {
   const { key, bytes, before, after } = step;
   const entry = await storage.stat(key, { signal });
-  const isExpected = entry === undefined || entry.size === sizeOf(before) || entry.size === sizeOf(after);
+  const isExpected = entry === undefined || entry.size === before?.bytes || entry.size === after.bytes;
   if (!isExpected || (entry !== undefined && before === undefined)) await requireOurs(step, storage, signal);
   await storage.replace(key, bytes, { signal });
 }

@@ -10,7 +10,8 @@ import type { StorageKey, StoragePrefix } from "@holdfast/storage";
  * - `lines_lost`: a counter proves lines that no file has. `file_missing`: a file that the runtime had is not there.
  * - `event_restored`: the first event, which an interrupted start had not written.
  * - `counter_behind`: a counter was lower than what is there already, and was set right.
- * - `worker_ignored`: a worker whose files cannot be used. `transcript_ignored`: its transcript has entries of others.
+ * - `worker_ignored`: a worker whose files cannot be used.
+ * - `transcript_wrong_runtime`, `transcript_wrong_worker`: a transcript with entries of others, which cannot be used.
  * - `worker_missing`: events name a worker that has no directory.
  * - `stray_entry`: something that is no directory of a worker.
  * - `more_findings`: there are more of them for this file.
@@ -27,7 +28,8 @@ export type RuntimeFindingCode =
   | "event_restored"
   | "counter_behind"
   | "worker_ignored"
-  | "transcript_ignored"
+  | "transcript_wrong_runtime"
+  | "transcript_wrong_worker"
   | "worker_missing"
   | "stray_entry"
   | "more_findings";

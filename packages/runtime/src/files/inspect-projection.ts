@@ -1,5 +1,5 @@
-import type { StorageBackend, StorageKey, StoragePrefix } from "@holdfast/storage";
-import { hasBytesOf, sizeOf, type FileMarks } from "./file-mark.js";
+import type { StorageBackend, StorageEntry, StorageKey, StoragePrefix } from "@holdfast/storage";
+import { hasBytesOf, type FileMark, type FileMarks } from "./file-mark.js";
 import { eventsKey, runtimeFileKey, workersPrefix } from "./layout.js";
 import type { FileStep, ProjectionBatch } from "./prepare-projection.js";
 
@@ -19,8 +19,8 @@ export async function inspectStep(storage: StorageBackend, step: FileStep, signa
   const { key, before, after } = step;
   const entry = await storage.stat(key, { signal });
   if (entry === undefined) return after === undefined ? "after" : before === undefined ? "before" : "changed";
-  if (after !== undefined && entry.size === sizeOf(after) && (await hasBytesOf(storage, key, after))) return "after";
-  if (before !== undefined && entry.size === sizeOf(before) && (await hasBytesOf(storage, key, before))) return "before";
+  if (await isUnchanged(storage, entry, after)) return "after";
+  if (await isUnchanged(storage, entry, before)) return "before";
   return step.kind === "append" && (await isPartOf(storage, step, entry.size)) ? "during" : "changed";
 }
 
@@ -28,10 +28,9 @@ export async function inspectStep(storage: StorageBackend, step: FileStep, signa
 export async function changedFiles(storage: StorageBackend, prefix: StoragePrefix, marks: FileMarks, signal?: AbortSignal): Promise<readonly StorageKey[]> {
   const changed: StorageKey[] = [];
   const missing = new Set(marks.keys());
-  for await (const { key, size } of projectedFiles(storage, prefix, signal)) {
-    missing.delete(key);
-    const mark = marks.get(key);
-    if (mark === undefined || size !== sizeOf(mark) || !(await hasBytesOf(storage, key, mark))) changed.push(key);
+  for await (const entry of projectedFiles(storage, prefix, signal)) {
+    missing.delete(entry.key);
+    if (!(await isUnchanged(storage, entry, marks.get(entry.key)))) changed.push(entry.key);
   }
   return [...changed, ...missing];
 }
@@ -51,7 +50,7 @@ export async function foreignChanges(storage: StorageBackend, prefix: StoragePre
 }
 
 /** The four kinds of files, wherever they are: the directory may have others, of other programs and of this package. */
-async function* projectedFiles(storage: StorageBackend, prefix: StoragePrefix, signal: AbortSignal | undefined): AsyncGenerator<{ readonly key: StorageKey; readonly size: number }, void, undefined> {
+async function* projectedFiles(storage: StorageBackend, prefix: StoragePrefix, signal: AbortSignal | undefined): AsyncGenerator<StorageEntry, void, undefined> {
   for (const key of [runtimeFileKey(prefix), eventsKey(prefix)]) {
     const entry = await storage.stat(key, { signal });
     if (entry !== undefined) yield entry;
@@ -59,6 +58,10 @@ async function* projectedFiles(storage: StorageBackend, prefix: StoragePrefix, s
   for await (const entry of storage.list(workersPrefix(prefix), { signal })) {
     if (/\/(?:worker\.json|transcript\.jsonl)$/.test(entry.key)) yield entry;
   }
+}
+
+async function isUnchanged(storage: StorageBackend, { key, size }: StorageEntry, mark: FileMark | undefined): Promise<boolean> {
+  return mark !== undefined && size === mark.bytes && hasBytesOf(storage, key, mark);
 }
 
 /** Whether behind what was there before stands the beginning of what the step appends, or zeros in its place. */

@@ -1,11 +1,10 @@
-import { crc32c } from "@holdfast/bytes";
 import type { StorageKey, StoragePrefix } from "@holdfast/storage";
 import { writeEventLine } from "../format/event-line.js";
 import type { EventRecord, RuntimeRecord, TranscriptRecord, WorkerRecord } from "../format/model.js";
 import { writeRuntimeFile } from "../format/runtime-file.js";
 import { writeTranscriptLine } from "../format/transcript-line.js";
 import { writeWorkerFile } from "../format/worker-file.js";
-import { markOf, type FileMark, type FileMarks } from "./file-mark.js";
+import { markOf, markWith, type FileMark, type FileMarks } from "./file-mark.js";
 import { eventsKey, runtimeFileKey, transcriptKey, workerFileKey, workerPrefix } from "./layout.js";
 
 /** What some mutations changed, and the files do not have yet. */
@@ -78,12 +77,10 @@ function replaceStep(key: StorageKey, bytes: Uint8Array, before: FileMarks): Fil
 
 function appendStep(key: StorageKey, lines: readonly Uint8Array[], marks: FileMarks): FileStep {
   const before = marks.get(key);
-  const bytes = joined(before?.unterminated === true ? [LINE_FEED, ...lines] : lines);
-  const after = { bytes: (before?.bytes ?? 0) + bytes.length, crc32c: crc32c(bytes, before?.crc32c ?? 0), tornBytes: 0, unterminated: false };
-  return { kind: "append", key, bytes, before, after };
+  const bytes = joined(lines);
+  return { kind: "append", key, bytes, before, after: markWith(before, bytes) };
 }
 
-const LINE_FEED = Uint8Array.of(0x0a);
 const NOTHING = new Uint8Array(0);
 
 function linesByWorker(entries: readonly TranscriptRecord[]): ReadonlyMap<string, readonly Uint8Array[]> {

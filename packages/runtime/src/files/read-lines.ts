@@ -1,8 +1,8 @@
-import { crc32c } from "@holdfast/bytes";
 import type { StorageBackend, StorageKey } from "@holdfast/storage";
 import { valuesOfLine, type LineFormat, type LineReading } from "../format/values-of-line.js";
-import type { FileMark } from "./file-mark.js";
+import { markWith } from "./file-mark.js";
 import { LineSplitter, type Line, type Rest } from "./line-splitter.js";
+import type { FoundTail } from "./repair-tails.js";
 
 /** A file of one value per line. */
 export interface LineSource {
@@ -37,7 +37,7 @@ export interface LineBatch<T> {
   readonly values: readonly FoundValue<T>[];
   readonly faults: readonly LineFault[];
   /** Of the whole file: only in its last batch. */
-  readonly mark: FileMark | undefined;
+  readonly tail: FoundTail | undefined;
 }
 
 /**
@@ -56,9 +56,9 @@ export async function* readLines<T>({ storage, key, maxLineBytes, signal }: Line
       collect(line, reading, values);
       if (reading.damage !== undefined) faults.push(faultOf("line_damaged", line, `line ${line.number}: ${reading.damage}`));
     }
-    if (values.length > 0 || faults.length > 0) yield { values, faults, mark: undefined };
+    if (values.length > 0 || faults.length > 0) yield { values, faults, tail: undefined };
   }
-  yield readRest(splitter.rest(), format, maxLineBytes);
+  yield readRest(key, splitter.rest(), format, maxLineBytes);
 }
 
 function readLine<T>(line: Line, format: LineFormat<T>, maxLineBytes: number): LineReading<T> {
@@ -71,23 +71,21 @@ function collect<T>({ bytes, number, offset }: Line, { values }: LineReading<T>,
 }
 
 /** What has no line feed: whole, and then it counts; or torn, and then it ends with the last value in it that is whole. */
-function readRest<T>(rest: Rest, format: LineFormat<T>, maxLineBytes: number): LineBatch<T> {
-  if (rest.length === 0) return { values: [], faults: [], mark: { bytes: rest.offset, crc32c: rest.crc32cBefore, tornBytes: 0, unterminated: false } };
+function readRest<T>(key: StorageKey, rest: Rest, format: LineFormat<T>, maxLineBytes: number): LineBatch<T> {
+  const before = { bytes: rest.offset, crc32c: rest.crc32cBefore };
+  if (rest.length === 0) return { values: [], faults: [], tail: { key, mark: before, tornBytes: 0, unterminated: false } };
   const values: FoundValue<T>[] = [];
   const reading = readLine(rest, format, maxLineBytes);
   collect(rest, reading, values);
   if (reading.damage === undefined) {
     const faults = values.map(() => faultOf("line_unterminated", rest, `line ${rest.number} has no line feed`));
-    return { values, faults, mark: { bytes: rest.offset + rest.length, crc32c: rest.crc32cWith, tornBytes: 0, unterminated: true } };
+    return { values, faults, tail: { key, mark: { bytes: rest.offset + rest.length, crc32c: rest.crc32cWith }, tornBytes: 0, unterminated: true } };
   }
   const kept = reading.values.at(-1)?.end ?? 0;
-  const mark: FileMark = {
-    bytes: rest.offset + kept,
-    crc32c: crc32c(rest.bytes?.subarray(0, kept) ?? NO_BYTES, rest.crc32cBefore),
-    tornBytes: rest.length - kept,
-    unterminated: kept > 0,
-  };
-  return { values, faults: [faultOf(mark.tornBytes > 0 ? "line_torn" : "line_damaged", rest, `line ${rest.number}: ${reading.damage}`)], mark };
+  const tornBytes = rest.length - kept;
+  const mark = markWith(before, rest.bytes?.subarray(0, kept) ?? NO_BYTES);
+  const fault = faultOf(tornBytes > 0 ? "line_torn" : "line_damaged", rest, `line ${rest.number}: ${reading.damage}`);
+  return { values, faults: [fault], tail: { key, mark, tornBytes, unterminated: kept > 0 } };
 }
 
 function faultOf(code: LineFault["code"], { number, offset }: Line, message: string): LineFault {

@@ -9,7 +9,8 @@ import type { ProjectionChanges } from "./prepare-projection.js";
 import type { LineSource } from "./read-lines.js";
 import { readWorkers, type WorkersReading } from "./read-workers.js";
 import { recoverRuntime } from "./recover-runtime.js";
-import { eventsInOrder, scanEvents } from "./scan-events.js";
+import { needsRepair, repairedMark, type FoundTail } from "./repair-tails.js";
+import { eventsInOrder, scanEvents, type EventScan } from "./scan-events.js";
 import { transcriptEntries } from "./scan-transcript.js";
 
 /** Options of {@link readRuntimeFiles}. */
@@ -34,7 +35,9 @@ export interface RuntimeFiles {
   /** Workers that cannot be used, by their ids, which are taken all the same; the finding says why. */
   readonly damagedWorkers: ReadonlyMap<string, RuntimeFinding>;
   readonly findings: readonly RuntimeFinding[];
-  /** Of the files as they are. */
+  /** Ends of files that are not the end of a line: for `repairTails`, before anything is appended. */
+  readonly tails: readonly FoundTail[];
+  /** Of the files, once their ends are repaired. */
   readonly marks: FileMarks;
   /** What the files do not have yet and should: what an interrupted mutation left out, and counters that were behind. */
   readonly repairs: ProjectionChanges;
@@ -94,7 +97,8 @@ export async function readRuntimeFiles(options: ReadRuntimeFilesOptions): Promis
     ...recovered,
     damagedWorkers: workers.damaged,
     findings: findings.all(),
-    marks: marksOf(prefix, markOf(bytes), events.mark, workers),
+    tails: tailsOf(events, workers).filter(needsRepair),
+    marks: marksOf(prefix, markOf(bytes), events, workers),
     eventCount: events.count + recovered.repairs.events.length,
     async *events() {
       yield* recovered.repairs.events;
@@ -127,14 +131,14 @@ async function isEmpty({ storage, prefix, signal }: ReadRuntimeFilesOptions): Pr
   return first.done === true;
 }
 
-function marksOf(prefix: StoragePrefix, runtime: FileMark, events: FileMark | undefined, { usable }: WorkersReading): FileMarks {
+function tailsOf(events: EventScan, { usable }: WorkersReading): readonly FoundTail[] {
+  return [events, ...usable.map(({ transcript }) => transcript)].flatMap(({ tail }) => tail ?? []);
+}
+
+function marksOf(prefix: StoragePrefix, runtime: FileMark, events: EventScan, workers: WorkersReading): FileMarks {
   const marks = new Map<StorageKey, FileMark>([[runtimeFileKey(prefix), runtime]]);
-  if (events !== undefined) marks.set(eventsKey(prefix), events);
-  for (const { record, mark, transcript } of usable) {
-    const directory = workerPrefix(prefix, record.workerRef.workerId);
-    marks.set(workerFileKey(directory), mark);
-    if (transcript.mark !== undefined) marks.set(transcriptKey(directory), transcript.mark);
-  }
+  for (const { record, mark } of workers.usable) marks.set(workerFileKey(workerPrefix(prefix, record.workerRef.workerId)), mark);
+  for (const tail of tailsOf(events, workers)) marks.set(tail.key, repairedMark(tail));
   return marks;
 }
 

@@ -51,7 +51,7 @@ function reportLostEvents({ prefix, stored, events }: FoundRuntime, findings: Fi
   if (last < first) return;
   const key = eventsKey(prefix);
   const range = rangeOf("event", first, last);
-  if (events.mark === undefined) findings.add({ code: "file_missing", message: `events.jsonl is missing: ${range}`, key });
+  if (events.tail === undefined) findings.add({ code: "file_missing", message: `events.jsonl is missing: ${range}`, key });
   else findings.add({ code: "lines_lost", message: `the counter is ahead of the file: ${range}`, key });
 }
 
@@ -69,7 +69,7 @@ function recoverWorker(prefix: StoragePrefix, { record, transcript }: UsableWork
   const key = transcriptKey(directory);
   const [first, last] = [transcript.largestSequence + 1n, record.nextTranscriptSequence - 1n];
   const range = last < first ? "no entry is lost" : rangeOf("entry", first, last);
-  if (transcript.mark === undefined) findings.add({ code: "file_missing", message: `transcript.jsonl is missing: ${range}`, key, workerId });
+  if (transcript.tail === undefined) findings.add({ code: "file_missing", message: `transcript.jsonl is missing: ${range}`, key, workerId });
   else if (last >= first) findings.add({ code: "lines_lost", message: `the counter is ahead of the file: ${range}`, key, workerId });
   const nextTranscriptSequence = recoverCounter("next_transcript_sequence", record.nextTranscriptSequence, transcript.largestSequence, (message) => {
     findings.add({ code: "counter_behind", message, key: workerFileKey(directory), workerId });
@@ -79,7 +79,7 @@ function recoverWorker(prefix: StoragePrefix, { record, transcript }: UsableWork
 }
 
 function isIncomplete(record: WorkerRecord, found: UsableWorker | undefined): boolean {
-  return found !== undefined && (record !== found.record || found.transcript.mark === undefined);
+  return found !== undefined && (record !== found.record || found.transcript.tail === undefined);
 }
 
 function recoverCounters({ prefix, stored, events, workers }: FoundRuntime, findings: FindingList): RuntimeRecord {

@@ -1,15 +1,15 @@
 import { EVENT_START, readEvent } from "../format/event-line.js";
 import type { EventRecord } from "../format/model.js";
 import type { LineFormat } from "../format/values-of-line.js";
-import type { FileMark } from "./file-mark.js";
 import type { FindingList } from "./finding.js";
 import { readLines, type LineSource } from "./read-lines.js";
+import type { FoundTail } from "./repair-tails.js";
 import { StragglerQueue, type OnTwin, type Straggler } from "./straggler-queue.js";
 
 /** What a file of events has, without the events. */
 export interface EventScan {
   /** `undefined` if there is no such file. */
-  readonly mark: FileMark | undefined;
+  readonly tail: FoundTail | undefined;
   readonly count: number;
   /** 0 without events. */
   readonly largestId: bigint;
@@ -25,7 +25,7 @@ export async function scanEvents(source: LineSource, runtimeId: string, findings
   const stragglers: Straggler[] = [];
   let largestId = 0n;
   let count = 0;
-  let mark: FileMark | undefined;
+  let tail: FoundTail | undefined;
   for await (const batch of readLines(source, eventFormat)) {
     for (const fault of batch.faults) findings.add({ ...fault, key });
     for (const { value, line, offset, bytes } of batch.values) {
@@ -36,10 +36,10 @@ export async function scanEvents(source: LineSource, runtimeId: string, findings
       else largestId = value.id;
       count += 1;
     }
-    mark = batch.mark ?? mark;
+    tail = batch.tail ?? tail;
   }
   if (stragglers.length > 0) await reportTwins(source, stragglers, findings);
-  return { mark, count, largestId, stragglers, workerIds };
+  return { tail, count, largestId, stragglers, workerIds };
 }
 
 /**

@@ -1,14 +1,14 @@
 import type { TranscriptRecord, WorkerRef } from "../format/model.js";
 import { readTranscriptEntry, TRANSCRIPT_START } from "../format/transcript-line.js";
 import type { LineFormat } from "../format/values-of-line.js";
-import type { FileMark } from "./file-mark.js";
 import { corruptMessage, FindingList, type RuntimeFinding } from "./finding.js";
 import { readLines, type FoundValue, type LineSource } from "./read-lines.js";
+import type { FoundTail } from "./repair-tails.js";
 
 /** What a transcript has, without its entries. */
 export interface TranscriptScan {
   /** `undefined` if there is no such file. */
-  readonly mark: FileMark | undefined;
+  readonly tail: FoundTail | undefined;
   /** Of this worker; so are the numbers below. */
   readonly count: number;
   /** 0 without entries. */
@@ -27,7 +27,7 @@ export async function scanTranscript(source: LineSource, worker: WorkerRef): Pro
   const findings = new FindingList();
   let foreign: RuntimeFinding | undefined;
   let [largestSequence, largestEventId, count] = [0n, 0n, 0];
-  let mark: FileMark | undefined;
+  let tail: FoundTail | undefined;
   for await (const batch of readLines(source, transcriptFormat)) {
     for (const fault of batch.faults) findings.add({ ...fault, key, workerId });
     for (const found of batch.values) {
@@ -38,10 +38,10 @@ export async function scanTranscript(source: LineSource, worker: WorkerRef): Pro
       if (found.value.sequence > largestSequence) largestSequence = found.value.sequence;
       if (found.value.eventId > largestEventId) largestEventId = found.value.eventId;
     }
-    mark = batch.mark ?? mark;
+    tail = batch.tail ?? tail;
   }
   if (foreign !== undefined) findings.add(foreign);
-  return { mark, count, largestSequence, largestEventId, findings: findings.all(), foreign };
+  return { tail, count, largestSequence, largestEventId, findings: findings.all(), foreign };
 }
 
 /** The entries of a transcript, in the order of the file. */
@@ -55,10 +55,10 @@ const transcriptFormat: LineFormat<TranscriptRecord> = { start: TRANSCRIPT_START
 
 function whyForeign({ value, line, offset }: FoundValue<TranscriptRecord>, { key }: LineSource, worker: WorkerRef): RuntimeFinding | undefined {
   const ref = value.workerRef;
-  const place = { code: "transcript_ignored" as const, key, line, offset, workerId: worker.workerId };
+  const place = { key, line, offset, workerId: worker.workerId };
   if (ref.runtimeId !== worker.runtimeId) {
-    return { ...place, message: `worker ${ref.workerId} belongs to runtime ${ref.runtimeId}, not runtime ${worker.runtimeId}` };
+    return { ...place, code: "transcript_wrong_runtime", message: `worker ${ref.workerId} belongs to runtime ${ref.runtimeId}, not runtime ${worker.runtimeId}` };
   }
   if (ref.workerId === worker.workerId) return undefined;
-  return { ...place, message: corruptMessage("read transcript", key, `transcript entry belongs to worker ${ref.workerId}, expected ${worker.workerId}`) };
+  return { ...place, code: "transcript_wrong_worker", message: corruptMessage("read transcript", key, `transcript entry belongs to worker ${ref.workerId}, expected ${worker.workerId}`) };
 }

@@ -63,7 +63,7 @@ async function writeLines<T>(storage: StorageBackend, key: StorageKey, records: 
         bytes += piece.length;
         yield piece;
       }
-      mark = { bytes, crc32c: checksum, tornBytes: 0, unterminated: false };
+      mark = { bytes, crc32c: checksum };
     },
   };
   await storage.replace(key, body, { signal });
