@@ -61,7 +61,7 @@ async function* projectedFiles(storage: StorageBackend, prefix: StoragePrefix, s
 }
 
 async function isUnchanged(storage: StorageBackend, { key, size }: StorageEntry, mark: FileMark | undefined): Promise<boolean> {
-  return mark !== undefined && size === mark.bytes && hasBytesOf(storage, key, mark);
+  return mark?.bytes === size && hasBytesOf(storage, key, mark);
 }
 
 /** Whether behind what was there before stands the beginning of what the step appends, or zeros in its place. */
