@@ -1,3 +1,4 @@
+import * as kinesis from "@holdfast/kinesis";
 import * as snapshot from "@holdfast/snapshot";
 import * as storage from "@holdfast/storage";
 import * as storageFs from "@holdfast/storage-fs";
@@ -6,4 +7,4 @@ import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "./store-history.js";
 
 /** The packages as they are. */
-export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot };
+export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis };

@@ -1,3 +1,4 @@
+import type * as kinesis from "@holdfast/kinesis";
 import type * as snapshot from "@holdfast/snapshot";
 import type * as storage from "@holdfast/storage";
 import type * as storageFs from "@holdfast/storage-fs";
@@ -12,6 +13,7 @@ export interface ModulesUnderTest {
   readonly storageS3: typeof storageS3;
   readonly wal: typeof wal;
   readonly snapshot: typeof snapshot;
+  readonly kinesis: typeof kinesis;
 }
 
 /** How much a simulated disk may forget and reorder, from the weakest to one whose processes only get killed. */

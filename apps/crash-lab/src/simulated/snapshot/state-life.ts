@@ -1,34 +1,30 @@
-import type { StateStore, StateStoreOptions } from "@holdfast/snapshot";
+import type { StateStore } from "@holdfast/snapshot";
 import { hasCode } from "@holdfast/storage";
 import type { FsBackend } from "@holdfast/storage-fs";
 import type { SimProcess } from "@holdfast/storage-sim";
 import type { Life } from "../life.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
+import { MAX_COMMIT_BYTES } from "./plain-subject.js";
 import { expectedError } from "./state-errors.js";
 import type { StateLedger } from "./state-ledger.js";
-
-interface Event {
-  readonly name: number;
-  readonly pad: string;
-}
-
-type Names = readonly number[];
-type Store = StateStore<Names, Event>;
+import type { Names, StateSubject } from "./state-subject.js";
 
 /** One life of a process that keeps a state. */
-export class StateLife {
+export class StateLife<S, E> {
   readonly #life: Life<StateLedger>;
+  readonly #subject: StateSubject<S, E>;
   #process: SimProcess;
   #storage: FsBackend | undefined;
-  #store: Store | undefined;
+  #store: StateStore<S, E> | undefined;
   /** Nothing disturbed the store since it was opened. */
   #calm = false;
   #poisoned = false;
   #lazy: Promise<void>[] = [];
 
-  constructor(life: Life<StateLedger>) {
+  constructor(life: Life<StateLedger>, subject: StateSubject<S, E>) {
     this.#life = life;
+    this.#subject = subject;
     this.#process = life.disk.process();
   }
 
@@ -86,70 +82,66 @@ export class StateLife {
     const calm = this.#life.isCalm();
     try {
       this.#storage = await modules.storageFs.fsBackend({ root: "/data", port: this.#process.port, clock, random: this.#life.random() });
-      this.#store = await modules.snapshot.openStateStore({ ...definition(options), storage: this.#storage, clock, random: this.#life.random() });
+      this.#store = await this.#subject.open({ modules, storage: this.#storage, clock, random: this.#life.random(), words: options });
     } catch (error) {
       const { code } = expectedError(error, "opening", { faults, calm });
       if (code === "STORAGE_LOCKED") throw new Violation("I12", "the lock of a process that is gone is still held", { cause: error });
       this.#end();
       return;
     }
-    const { state, seq } = this.#store;
-    if (seq !== state.length) throw new Violation("I7", `the state has ${state.length} events, and its number is ${seq}`);
-    ledger.shown(state);
+    const names = this.#subject.names(this.#store.state);
+    const { seq } = this.#store;
+    if (!this.#subject.fits(seq, names)) throw new Violation("I7", `the state has ${names.length} events, and its number is ${seq}`);
+    ledger.shown(names);
+    this.#subject.check(this.#store.state, modules);
     this.#calm = calm;
     this.#poisoned = false;
   }
 
   /** Events of so many bytes, as one unit. They are made for the newest state, which the store shows to `update` alone. */
-  async #commit(store: Store, sizes: readonly number[]): Promise<void> {
+  async #commit(store: StateStore<S, E>, sizes: readonly number[]): Promise<void> {
     const { ledger } = this.#life;
     const names = ledger.newNames(sizes.length);
-    const events = names.map((name, index) => ({ name, pad: "x".repeat(sizes[index] ?? 0) }));
-    const [only] = events;
+    const shown = (): Names => this.#subject.names(store.state);
+    let events: readonly E[] = [];
     try {
-      let committing: Promise<number>;
-      if (events.length === 1 && only !== undefined) {
-        const updating = store.update((pending) => {
-          ledger.offer(names, pending.at(-1) ?? 0);
-          return only;
-        });
-        committing = updating.then((seq) => seq ?? 0);
-      } else {
-        // In the same turn, so that nothing comes in between.
-        const looking = store.update((pending) => {
-          ledger.offer(names, pending.at(-1) ?? 0);
-          return undefined;
-        });
-        committing = store.commitBatch(events).then(({ first }) => first);
-        committing.catch(() => undefined); // It is awaited below.
-        await looking;
-      }
-      if (names.some((name) => store.state.includes(name))) throw new Violation("I1", `the state shows event ${names.join(", ")}, which is not written yet`);
+      // In one turn, so that nothing comes in between.
+      const looking = store.update((pending) => {
+        ledger.offer(names, this.#subject.names(pending).at(-1) ?? 0);
+        events = this.#subject.batch(names, sizes, pending);
+        return events.length === 1 ? events[0] : undefined;
+      });
+      const committing = events.length > 1 ? store.commitBatch(events).then(({ first }) => first) : looking.then((seq) => seq ?? 0);
+      committing.catch(() => undefined); // It is awaited below.
+      if (events.length > 1) await looking;
+      if (names.some((name) => shown().includes(name))) throw new Violation("I1", `the state shows event ${names.join(", ")}, which is not written yet`);
       const first = await committing;
       if (this.#poisoned) throw new Violation("I9", `event ${names.join(", ")} is acknowledged by a store that is poisoned`);
-      ledger.acknowledge(names, first, store.state);
+      ledger.acknowledge(names, this.#subject.positionOf(names[0] ?? 0, first, shown()), shown());
     } catch (error) {
       this.#failed(error, "commit", names);
     }
-    ledger.shown(store.state);
+    ledger.shown(shown());
+    this.#subject.check(store.state, this.#life.modules);
   }
 
-  async #refusedEvent(store: Store): Promise<void> {
-    const { state } = store;
+  async #refusedEvent(store: StateStore<S, E>): Promise<void> {
+    const { seq } = store;
     try {
-      await store.commit({ name: REFUSED, pad: "" });
+      await store.commit(this.#subject.refused);
     } catch (error) {
       if (hasCode(error, "STATE_EVENT_REJECTED")) return;
       this.#failed(error, "a commit that is refused", []);
       return;
     }
-    throw new Violation("I3", `an event that the reducer refuses is acknowledged behind ${state.length} others`);
+    throw new Violation("I3", `an event that the reducer refuses is acknowledged behind ${seq} others`);
   }
 
   /** An event that no commit has room for, and one that was made for the state behind it: neither is there. */
-  async #tooLarge(store: Store): Promise<void> {
-    const large = store.commit({ name: this.#life.ledger.newNames(1)[0] ?? 0, pad: "x".repeat(2 * MAX_COMMIT_BYTES) });
-    const behind = store.update(() => ({ name: this.#life.ledger.newNames(1)[0] ?? 0, pad: "" }));
+  async #tooLarge(store: StateStore<S, E>): Promise<void> {
+    const { ledger } = this.#life;
+    const large = store.commit(this.#subject.large(ledger.newNames(1)[0] ?? 0, 2 * MAX_COMMIT_BYTES));
+    const behind = store.update(() => this.#subject.large(ledger.newNames(1)[0] ?? 0, 0));
     for (const result of await Promise.allSettled([large, behind])) {
       if (result.status === "fulfilled") throw new Violation("I4", `an event is acknowledged as ${result.value ?? 0} that was made for a state which never was`);
       const { reason } = result as { readonly reason: unknown };
@@ -157,7 +149,7 @@ export class StateLife {
     }
   }
 
-  async #snapshot(store: Store): Promise<void> {
+  async #snapshot(store: StateStore<S, E>): Promise<void> {
     const { seq } = store;
     const last = store.health.lastSnapshot?.seq ?? 0;
     try {
@@ -181,7 +173,7 @@ export class StateLife {
     ledger.spoiled();
   }
 
-  async #close(store: Store): Promise<void> {
+  async #close(store: StateStore<S, E>): Promise<void> {
     try {
       await store.close();
       await this.#storage?.close();
@@ -205,20 +197,4 @@ export class StateLife {
     if (known.outcome === "not_applied") ledger.withdraw(names);
     if (known.code === "WAL_POISONED") this.#poisoned = true;
   }
-}
-
-const REFUSED = 0;
-const MAX_COMMIT_BYTES = 8192;
-
-function definition(words: ReadonlySet<string>): Pick<StateStoreOptions<Names, Event>, "apply" | "initial" | "log" | "prefix" | "snapshot"> {
-  return {
-    prefix: "state",
-    initial: [],
-    apply(state, { name }) {
-      if (name === REFUSED) throw new RangeError("refused");
-      return [...state, name];
-    },
-    snapshot: { keep: 2, everyBytes: words.has("often") ? 1024 : Infinity },
-    log: { maxCommitBytes: MAX_COMMIT_BYTES, ...(words.has("small") ? { segmentBytes: 16 * 1024 } : {}) },
-  };
 }
