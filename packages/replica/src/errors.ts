@@ -9,6 +9,7 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `REPLICA_UNSUPPORTED_VERSION`: written by a newer version of the format. Nothing was changed.
  * - `REPLICA_TOO_LARGE`: an object holds more than the caller allows.
  * - `REPLICA_GAP`: WAL that a restore needs is not there; `position` is the first one that is missing.
+ * - `REPLICA_OBJECT_GONE`: an object was removed while it was being restored from. A newer snapshot has taken its place.
  * - `REPLICA_GENERATION_MISMATCH`: two positions, or a segment and an iterator, belong to different generations.
  * - `REPLICA_OUT_OF_ORDER`: a segment that was announced to an iterator does not follow the one before it.
  * - `REPLICA_NO_GENERATION`, `REPLICA_NO_SNAPSHOT`, `REPLICA_NO_WAL_SEGMENT`: there is none of what was asked for.
@@ -21,6 +22,7 @@ export type ReplicaErrorCode =
   | "REPLICA_UNSUPPORTED_VERSION"
   | "REPLICA_TOO_LARGE"
   | "REPLICA_GAP"
+  | "REPLICA_OBJECT_GONE"
   | "REPLICA_GENERATION_MISMATCH"
   | "REPLICA_OUT_OF_ORDER"
   | "REPLICA_NO_GENERATION"

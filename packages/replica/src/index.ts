@@ -31,6 +31,8 @@ export { comparePos, formatPos, isZeroPos, parsePos, truncatePos, ZERO_POS } fro
 export type { Pos } from "./format/pos.js";
 export { replicaClient } from "./replica-client.js";
 export type { FollowOptions, ReplicaClient, ReplicaClientOptions, ReplicaReadOptions, WalListOptions, Written } from "./replica-client.js";
+export { downloadWal } from "./wal-downloader.js";
+export type { DownloadWalOptions, WalPiece, WalSource } from "./wal-downloader.js";
 export { WalSegmentIterator } from "./wal-segment-iterator.js";
 export type { WalSegmentIteratorOptions } from "./wal-segment-iterator.js";
 export { enforceRetention, planRetention } from "./retention.js";

@@ -120,6 +120,20 @@ describe("litestream's names", () => {
   });
 });
 
+it("renames what litestream's 0.4 line wrote to what 0.3.9 has restored", () => {
+  const { cases } = vectors("interop-v03") as { readonly cases: readonly { readonly renames: readonly { readonly from: string; readonly to: string }[] }[] };
+  const [from, to] = [replicaLayout("litestream-v0.4"), replicaLayout("litestream-v0.3")];
+  const renames = cases.flatMap((it) => it.renames);
+  expect(renames.length).toBeGreaterThan(20);
+  for (const rename of renames) {
+    const [, generation = "", name = ""] = /^generations\/([0-9a-f]{16})\/(.*)$/.exec(rename.from) ?? [];
+    const index = from.parseSnapshotName(name);
+    const segment = from.parseWalSegmentName(name);
+    const renamed = index === undefined ? to.formatWalSegmentName(segment!.index, segment!.offset) : to.formatSnapshotName(index);
+    expect(`generations/${generation}/${renamed}`).toBe(rename.to);
+  }
+});
+
 function expectSame(run: () => unknown, error: string | null, value: unknown): void {
   if (error === null) expect(run()).toBe(value);
   else expect(run).toThrow(error);

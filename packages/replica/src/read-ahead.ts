@@ -1,0 +1,38 @@
+/**
+ * Starts work on items before its results are asked for, so many at once, and gives the results in the order of the items.
+ *
+ * @param start - Begins the work on an item.
+ * @param discard - Lets go of work that was begun and whose result is not wanted any more.
+ */
+export async function* inOrder<Item, Result>(
+  items: AsyncIterable<Item>,
+  parallelism: number,
+  start: (item: Item) => Promise<Result>,
+  discard: (result: Result) => Promise<void>,
+): AsyncGenerator<Result, void, undefined> {
+  const source = items[Symbol.asyncIterator]();
+  const begun: Promise<Result>[] = [];
+  let hasMore = true;
+  try {
+    while (true) {
+      while (hasMore && begun.length < parallelism) {
+        const next = await source.next();
+        if (next.done === true) hasMore = false;
+        else begun.push(quiet(start(next.value)));
+      }
+      const first = begun.shift();
+      if (first === undefined) return;
+      yield await first;
+    }
+  } finally {
+    await source.return?.();
+    // What fails now was not asked for: the first failure is the one that is told.
+    await Promise.allSettled(begun.map(async (it) => discard(await it)));
+  }
+}
+
+/** The same promise. That it is rejected before somebody waits for it is no accident. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
