@@ -1,4 +1,5 @@
 import { isHoldfastError, type HoldfastError } from "@holdfast/storage";
+import { SNAPSHOT_KEY, WAL_KEY } from "./layout.js";
 
 /**
  * How a state directory is.
@@ -60,8 +61,7 @@ function reasonOf(status: KinesisStatus, error: unknown): string | undefined {
     case "opening":
       return "durable replay is not complete";
     case "unopened":
-      // Errors of the storage without a key are about the directory itself.
-      return isHoldfastError(error) && error.code.startsWith("STORAGE_") && error.key === undefined ? `failed to initialize durable state: ${message}` : message;
+      return isAboutDirectory(error) ? `failed to initialize durable state: ${message}` : message;
     case "unresumed":
       return message;
     case "ready":
@@ -71,4 +71,9 @@ function reasonOf(status: KinesisStatus, error: unknown): string | undefined {
     case "closed":
       return "durable state backend is unavailable";
   }
+}
+
+/** Whether the directory itself could not be made or taken, and not what is in it. */
+function isAboutDirectory(error: unknown): boolean {
+  return isHoldfastError(error) && error.code.startsWith("STORAGE_") && error.key !== WAL_KEY && error.key !== SNAPSHOT_KEY;
 }
