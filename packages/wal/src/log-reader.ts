@@ -84,6 +84,10 @@ class RemoteLogReader<T> implements LogReader<T> {
     return this.#log.firstSeq();
   }
 
+  get logId(): string | undefined {
+    return this.#log.logId();
+  }
+
   read(range: ReadRange = {}): AsyncIterable<LogRecord<T>> {
     return readRecords(this.#readable, this.#codec, range);
   }
@@ -151,6 +155,7 @@ class LogFiles implements RemoteLog, SegmentHistory {
   #chain: SegmentChain | undefined;
   #head: HeadSegment | undefined;
   #numbers = "";
+  #logId: Uint8Array | undefined;
   #floorSeq = 1;
   #refreshing: Promise<void> | undefined;
 
@@ -162,6 +167,10 @@ class LogFiles implements RemoteLog, SegmentHistory {
 
   segments(): readonly ReadableSegment[] {
     return this.#chain?.segments ?? [];
+  }
+
+  logId(): string | undefined {
+    return this.#logId === undefined ? undefined : Buffer.from(this.#logId).toString("hex");
   }
 
   firstSeq(): number {
@@ -229,6 +238,7 @@ class LogFiles implements RemoteLog, SegmentHistory {
     const chain = new SegmentChain({ reader, prefix: this.#prefix, numbers: plan.numbers, floor: plan.floor, head: plan.head }, head);
     // What a reader is in the middle of stays as it is.
     if (this.#chain !== undefined) await chain.continueFrom(this.#chain);
+    this.#logId = plan.logId;
     this.#head = head;
     this.#chain = chain;
     this.#floorSeq = Math.max(this.#floorSeq, plan.floor.seq);

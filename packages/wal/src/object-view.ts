@@ -35,6 +35,10 @@ export class ObjectView implements RemoteLog, ObjectHistory {
     this.#clock = clock;
   }
 
+  logId(): string | undefined {
+    return this.#origin === undefined ? undefined : Buffer.from(this.#origin.logId).toString("hex");
+  }
+
   firstSeq(): number {
     return this.#origin?.firstSeq ?? 1;
   }

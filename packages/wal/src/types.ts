@@ -215,5 +215,7 @@ export interface Log<T = Uint8Array> extends LogSource<T>, AsyncDisposable {
 
 /** A log opened for reading, in any process. Made by `openLogReader`. Takes no lock, writes nothing. */
 export interface LogReader<T = Uint8Array> extends LogSource<T>, AsyncDisposable {
+  /** Which log was found when this last looked: 32 hexadecimal digits; `undefined` as long as there is none. */
+  readonly logId: string | undefined;
   close(): Promise<void>;
 }

@@ -48,6 +48,19 @@ describe.each(everyStore)("a reader elsewhere, in $name", (store) => {
     expect(follower.ended).toBe("end");
   });
 
+  test("says which log it reads, once there is one", async () => {
+    const place = await store.make();
+    const reader = await readerAt(place);
+    expect(reader.logId).toBeUndefined();
+    const log = await openAt(place);
+    await log.append(bytesOf("r1"));
+    await log.close();
+    expect(await reader.get(1)).toBeDefined();
+    expect(reader.logId).toBe(log.logId);
+    expect(reader.logId).toMatch(/^[0-9a-f]{32}$/);
+    await reader.close();
+  });
+
   test("follows over closings, crashes and openings", async () => {
     const place = await store.make();
     const clock = new ManualClock();
