@@ -1,13 +1,16 @@
+import type { JsonReader } from "@holdfast/bytes/json";
 import type { StorageBackend, StorageEntry, StorageKey, StoragePrefix } from "@holdfast/storage";
 import { hasBytesOf, type FileMark, type FileMarks } from "./file-mark.js";
+import { valuesOfLine } from "../format/values-of-line.js";
 import { eventsKey, runtimeFileKey, workersPrefix } from "./layout.js";
+import { LineSplitter } from "./line-splitter.js";
 import type { FileStep, ProjectionBatch } from "./prepare-projection.js";
 
 /** How a file stands to a step on it. */
 export type StepState =
   /** As it was before the step. */
   | "before"
-  /** A part of the step was written; also with zeros where a crash lost what was. */
+  /** A part of the step was written, or what a crash left of it. */
   | "during"
   /** As it is after the step. */
   | "after"
@@ -64,11 +67,23 @@ async function isUnchanged(storage: StorageBackend, { key, size }: StorageEntry,
   return mark?.bytes === size && hasBytesOf(storage, key, mark);
 }
 
-/** Whether behind what was there before stands the beginning of what the step appends, or zeros in its place. */
-async function isPartOf(storage: StorageBackend, { key, before, bytes }: FileStep & { readonly kind: "append" }, size: number): Promise<boolean> {
+/**
+ * Whether what stands behind the file as it was can be what a crash left of the append: no more than that, and no whole line of anybody
+ * else. What was not durable may be anything after a power failure, on some file systems also bytes that nobody wrote.
+ */
+async function isPartOf(storage: StorageBackend, { key, before, bytes, start: begin }: FileStep & { readonly kind: "append" }, size: number): Promise<boolean> {
   const start = before?.bytes ?? 0;
   if (size < start || size > start + bytes.length) return false;
   if (before !== undefined && !(await hasBytesOf(storage, key, before))) return false;
   const found = await storage.read(key, { range: { offset: start, length: size - start } });
-  return found?.length === size - start && found.every((byte, index) => byte === 0 || byte === bytes[index]);
+  return found !== undefined && wholeObjects(found, begin).every((it) => Buffer.from(bytes).includes(Buffer.from(it)));
+}
+
+/** The JSON objects in these bytes that begin so. */
+function wholeObjects(bytes: Uint8Array, start: string): readonly Uint8Array[] {
+  const splitter = new LineSplitter(bytes.length);
+  const read = (reader: JsonReader): void => {
+    reader.skip();
+  };
+  return [...splitter.push(bytes), splitter.rest()].flatMap(({ bytes: line = new Uint8Array(0) }) => valuesOfLine(line, { start, read }).values.map((it) => line.subarray(it.start, it.end)));
 }

@@ -1,8 +1,8 @@
 import type { StorageKey, StoragePrefix } from "@holdfast/storage";
-import { writeEventLine } from "../format/event-line.js";
+import { EVENT_START, writeEventLine } from "../format/event-line.js";
 import type { EventRecord, RuntimeRecord, TranscriptRecord, WorkerRecord } from "../format/model.js";
 import { writeRuntimeFile } from "../format/runtime-file.js";
-import { writeTranscriptLine } from "../format/transcript-line.js";
+import { TRANSCRIPT_START, writeTranscriptLine } from "../format/transcript-line.js";
 import { writeWorkerFile } from "../format/worker-file.js";
 import { markOf, markWith, type FileMark, type FileMarks } from "./file-mark.js";
 import { eventsKey, runtimeFileKey, transcriptKey, workerFileKey, workerPrefix } from "./layout.js";
@@ -23,8 +23,8 @@ export interface ProjectionChanges {
 /** One step of a batch, on one file. */
 export type FileStep =
   | { readonly kind: "replace"; readonly key: StorageKey; readonly bytes: Uint8Array; readonly before: FileMark | undefined; readonly after: FileMark }
-  /** `bytes` go behind the first `before.bytes`; what is behind them is cut off. */
-  | { readonly kind: "append"; readonly key: StorageKey; readonly bytes: Uint8Array; readonly before: FileMark | undefined; readonly after: FileMark }
+  /** `bytes`, lines that all begin with `start`, go behind the first `before.bytes`; what is behind those is cut off. */
+  | { readonly kind: "append"; readonly key: StorageKey; readonly bytes: Uint8Array; readonly start: string; readonly before: FileMark | undefined; readonly after: FileMark }
   | { readonly kind: "remove"; readonly key: StorageKey; readonly before: FileMark | undefined; readonly after: undefined };
 
 /** Steps that bring the files from one state to the next. */
@@ -61,9 +61,9 @@ export function prepareProjection(prefix: StoragePrefix, before: FileMarks, chan
     // yoi refuses a worker without a transcript, and a runtime without events, however empty they are.
     if (!before.has(transcript) && !entries.has(worker.workerRef.workerId)) take(replaceStep(transcript, NOTHING, before));
   }
-  if (changes.events.length > 0) take(appendStep(eventsKey(prefix), changes.events.map(writeEventLine), before));
+  if (changes.events.length > 0) take(appendStep(eventsKey(prefix), EVENT_START, changes.events.map(writeEventLine), before));
   else if (!before.has(eventsKey(prefix))) take(replaceStep(eventsKey(prefix), NOTHING, before));
-  for (const [workerId, lines] of entries) take(appendStep(transcriptKey(workerPrefix(prefix, workerId)), lines, before));
+  for (const [workerId, lines] of entries) take(appendStep(transcriptKey(workerPrefix(prefix, workerId)), TRANSCRIPT_START, lines, before));
   const emptied = changes.deletedWorkers.map((workerId) => workerPrefix(prefix, workerId));
   for (const directory of emptied) {
     for (const key of [workerFileKey(directory), transcriptKey(directory)]) take({ kind: "remove", key, before: before.get(key), after: undefined });
@@ -75,10 +75,10 @@ function replaceStep(key: StorageKey, bytes: Uint8Array, before: FileMarks): Fil
   return { kind: "replace", key, bytes, before: before.get(key), after: markOf(bytes) };
 }
 
-function appendStep(key: StorageKey, lines: readonly Uint8Array[], marks: FileMarks): FileStep {
+function appendStep(key: StorageKey, start: string, lines: readonly Uint8Array[], marks: FileMarks): FileStep {
   const before = marks.get(key);
   const bytes = joined(lines);
-  return { kind: "append", key, bytes, before, after: markWith(before, bytes) };
+  return { kind: "append", key, bytes, start, before, after: markWith(before, bytes) };
 }
 
 const NOTHING = new Uint8Array(0);
