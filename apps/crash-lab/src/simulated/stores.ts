@@ -1,6 +1,7 @@
 import type { StoreHistory } from "./store-history.js";
 import { trialHistory } from "./trial-history.js";
 import { fsStore } from "./storage-fs/fs-store.js";
+import { kinesisDirectoryHistory } from "./kinesis/directory-history.js";
 import { kinesisHistory } from "./kinesis/kinesis-history.js";
 import { stateHistory } from "./snapshot/state-history.js";
 import { walStore } from "./wal/wal-store.js";
@@ -13,4 +14,4 @@ export const walHistory: StoreHistory = trialHistory(walStore);
 export const fsHistory: StoreHistory = trialHistory(fsStore);
 
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, kinesisHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, kinesisHistory, kinesisDirectoryHistory];

@@ -83,9 +83,12 @@ function retagged(tags: ReadonlyMap<string, string>, { set, remove }: { readonly
 
 function deleteStream(tables: KinesisTables, name: string): KinesisTables {
   streamOf(tables, name);
-  let left = tables;
-  for (const [, records] of tables.records.get(name) ?? []) for (const [, record] of records) left = counted(left, -record.length, -1);
-  return { ...left, streams: tables.streams.without(name), records: tables.records.without(name) };
+  let [bytes, count] = [0, 0];
+  for (const [, shard] of tables.records.get(name) ?? []) {
+    for (const [, record] of shard) bytes -= record.length;
+    count -= shard.size;
+  }
+  return counted({ ...tables, streams: tables.streams.without(name), records: tables.records.without(name) }, bytes, count);
 }
 
 function putRecords(tables: KinesisTables, event: PutRecords): KinesisTables {
