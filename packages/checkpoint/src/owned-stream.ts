@@ -194,7 +194,8 @@ export class OwnedStream {
   #committed(name: StoredName): void {
     this.#position = name.position;
     const before = this.#index?.get(name.sequence);
-    if (before !== undefined) this.#superseded = [...this.#superseded, before];
+    // One that was in doubt when all were listed may be in the list already.
+    if (before !== undefined && before.position !== name.position) this.#superseded = [...this.#superseded, before];
     this.#index?.set(name.sequence, name);
     if (this.#latest === undefined || name.sequence >= this.#latest.sequence) this.#latest = name;
   }
