@@ -29,10 +29,12 @@ export async function replayJournal(log: Log | LogReader, state: RuntimeState, s
   return { mutations, bytes };
 }
 
-/** Whether a record is worth moving into pages: one that says that this was done is not. */
+/** Whether a record is worth moving into pages: one that says what was done behind the mutations is not. */
 export function countsAsBytes(changes: readonly Change[]): boolean {
-  return changes.some(({ type }) => type !== "sealed");
+  return changes.some(({ type }) => !BEHIND.has(type));
 }
+
+const BEHIND: ReadonlySet<Change["type"]> = new Set<Change["type"]>(["sealed", "projecting", "rewriting", "projected"]);
 
 /** @throws RUNTIME_CORRUPT. */
 export function applyRecord(state: RuntimeState, seq: number, record: Uint8Array): readonly Change[] {

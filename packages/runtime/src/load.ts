@@ -4,6 +4,7 @@ import { RuntimeError } from "./errors.js";
 import { decodeRecord, replayJournal, type Replay } from "./journal.js";
 import { parseSnapshotKey, snapshotKey, snapshotPrefix, type SnapshotName } from "./layout.js";
 import type { RuntimeSettings } from "./options.js";
+import { ProjectionState } from "./state/projection-state.js";
 import { RuntimeState } from "./state/runtime-state.js";
 import { decodeSnapshot } from "./stored/snapshot.js";
 
@@ -101,5 +102,7 @@ async function firstState({ log, settings }: LoadSource, skipped: readonly Holdf
   }
   const started = decodeRecord(1, record.value, settings.runtime.runtimeId).find((change) => change.type === "started");
   if (started === undefined) throw new RuntimeError("RUNTIME_CORRUPT", "the journal does not begin with a runtime", { operation: "open" });
-  return new RuntimeState(started.runtime, settings.maxDiagnostics);
+  const state = new RuntimeState(started.runtime, settings.maxDiagnostics);
+  if (started.isProjected) state.projection = new ProjectionState();
+  return state;
 }

@@ -19,7 +19,7 @@ export interface RuntimeSettings {
 }
 
 /** Checks everything before the storage is touched. @throws RUNTIME_INVALID_ARGUMENT, STORAGE_INVALID_KEY. */
-export function runtimeSettings<E extends EventPayloads, M>(operation: string, options: RuntimeStoreOptions<E, M>): RuntimeSettings {
+export function runtimeSettings<E extends EventPayloads, M>(operation: string, options: Omit<RuntimeStoreOptions<E, M>, "storage">): RuntimeSettings {
   const { runtimeId, displayName, clock = systemClock } = options;
   checkRuntimeId(operation, runtimeId);
   const maxContentBytes = requireWholeNumber(operation, "maxContentBytes", options.maxContentBytes ?? 2 ** 20, 1, 2 ** 23);

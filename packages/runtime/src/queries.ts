@@ -35,7 +35,10 @@ export async function queryEvents(source: QuerySource, cursor: EventCursor, limi
   checkLimit(operation, limit, state.runtime.limits.maxEventBatchItems);
   const { nextEventId } = cursor;
   if (typeof nextEventId !== "bigint" || nextEventId < 0n || nextEventId >= 2n ** 64n) throw invalidArgument(operation, "nextEventId must be from 0 to 2^64 - 1");
-  const events = await untilStill(source, () => eventsFrom(source, nextEventId, limit));
+  const events = await untilStill(source, () => {
+    const { eventFloor } = source.state;
+    return eventsFrom(source, nextEventId > eventFloor ? nextEventId : eventFloor, limit);
+  });
   const next = (events.at(-1)?.id ?? nextEventId - 1n) + 1n;
   return { events, next, hasMore: lastEventId(source.state) >= next };
 }
@@ -83,8 +86,8 @@ export function lastEventId(state: RuntimeState): bigint {
   return last >= state.eventFloor ? last : -1n;
 }
 
-async function eventsFrom({ state, pages }: QuerySource, cursor: bigint, limit: number): Promise<EventRecord[]> {
-  const from = cursor > state.eventFloor ? cursor : state.eventFloor;
+/** At most `limit` events, and those that share the last one's id. @param from - Not below the floor, unless pages that are below it are still there. */
+export async function eventsFrom({ state, pages }: QuerySource, from: bigint, limit: number): Promise<EventRecord[]> {
   // What is in memory moves into pages, but never changes: both as they are now.
   const { events: tail, eventPages } = state;
   const found: EventRecord[] = [];
@@ -111,7 +114,8 @@ async function eventsFrom({ state, pages }: QuerySource, cursor: bigint, limit: 
   return found;
 }
 
-async function entriesFrom(source: QuerySource, worker: WorkerState, start: number, end: number): Promise<TranscriptRecord[]> {
+/** Entries from position `start` to before `end`. */
+export async function entriesFrom(source: QuerySource, worker: WorkerState, start: number, end: number): Promise<TranscriptRecord[]> {
   const { ranges, tail, pagedLength } = worker;
   const found: TranscriptRecord[] = [];
   for (let at = firstAtLeast(ranges, lastPosition, start); at < ranges.length; at++) {

@@ -1,6 +1,7 @@
 import { hasCode } from "@holdfast/storage";
 import { openLog, type Log } from "@holdfast/wal";
-import { RuntimeError } from "./errors.js";
+import { invalidArgument, RuntimeError } from "./errors.js";
+import type { RuntimeFinding } from "./files/finding.js";
 import type { RuntimeDiagnostic } from "./format/model.js";
 import { journalPrefix } from "./layout.js";
 import { countsAsBytes } from "./journal.js";
@@ -8,9 +9,12 @@ import { loadRuntime, type LoadedRuntime } from "./load.js";
 import { planCreateWorker, planDelete, planEnd, planEvent, planInput, planStopRuntime, planTranscript, planTrim } from "./mutations.js";
 import { runtimeSettings, type RuntimeSettings } from "./options.js";
 import { Payloads } from "./payloads.js";
+import { cutState, type Cut } from "./pages/cut.js";
 import { PageStore } from "./pages/page-store.js";
 import { Sealer } from "./pages/sealer.js";
+import { Projector, type ProjectionPlace } from "./projection/projector.js";
 import { PendingRuntime } from "./state/pending.js";
+import { ProjectionState } from "./state/projection-state.js";
 import { RuntimeState } from "./state/runtime-state.js";
 import { encodeMutation, type Change } from "./stored/change.js";
 import type {
@@ -46,16 +50,12 @@ import { RuntimeView } from "./view.js";
 export async function openRuntimeStore<E extends EventPayloads = EventPayloads, M = unknown>(options: RuntimeStoreOptions<E, M>): Promise<RuntimeStore<E, M>> {
   const settings = runtimeSettings("openRuntimeStore", options);
   const payloads = new Payloads(options.schemas);
-  return openStore(options, settings, payloads);
-}
-
-/** {@link openRuntimeStore} with what it has checked. */
-export async function openStore<E extends EventPayloads, M>(options: RuntimeStoreOptions<E, M>, settings: RuntimeSettings, payloads: Payloads<E, M>): Promise<DurableRuntime<E, M>> {
   const { storage, clock, random, signal } = options;
   const log = await openLog({ storage, prefix: journalPrefix(settings.prefix), clock, random, signal });
   try {
-    const loaded = (await loadRuntime({ storage, log, settings, signal })) ?? (await startRuntime(log, settings));
-    return new DurableRuntime({ storage, log, settings, payloads, loaded });
+    const loaded = (await loadRuntime({ storage, log, settings, signal })) ?? (await startRuntime(log, settings, false));
+    if (loaded.state.projection !== undefined) throw invalidArgument("openRuntimeStore", "this runtime has files behind its journal; open it with openRuntimeDirectory");
+    return new DurableRuntime({ storage, log, settings, payloads, loaded, findings: [], place: undefined, release: undefined });
   } catch (error) {
     await log.close();
     throw error;
@@ -63,16 +63,17 @@ export async function openStore<E extends EventPayloads, M>(options: RuntimeStor
 }
 
 /** A runtime that is new: its first record, with the event that it has started. */
-async function startRuntime(log: Log, settings: RuntimeSettings): Promise<LoadedRuntime> {
+export async function startRuntime(log: Log, settings: RuntimeSettings, isProjected: boolean): Promise<LoadedRuntime> {
   const { runtime, maxDiagnostics } = settings;
   const event = { id: 1n, kind: "runtime_started", message: "runtime started" };
   const changes: readonly Change[] = [
-    { type: "started", runtime },
+    { type: "started", runtime, isProjected },
     { type: "event", event },
   ];
   const record = encodeMutation(changes, runtime.runtimeId);
   const seq = await log.append(record);
   const state = new RuntimeState(runtime, maxDiagnostics);
+  if (isProjected) state.projection = new ProjectionState();
   state.apply(changes, seq);
   return { state, logId: log.logId, replay: { mutations: 0, bytes: record.length }, snapshots: [], skipped: [] };
 }
@@ -84,6 +85,18 @@ export interface StoreParts<E extends EventPayloads, M> {
   readonly settings: RuntimeSettings;
   readonly payloads: Payloads<E, M>;
   readonly loaded: LoadedRuntime;
+  readonly findings: readonly RuntimeFinding[];
+  /** Where its files are, if it has some. */
+  readonly place: ProjectionPlace | undefined;
+  /** Lets go of what was opened for it alone. */
+  readonly release: (() => Promise<void>) | undefined;
+}
+
+/** A diagnostic to be. */
+export interface Report {
+  readonly code: string;
+  readonly message: string;
+  readonly workerId?: string | undefined;
 }
 
 /** A runtime whose mutations are records of a journal. */
@@ -92,26 +105,42 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   readonly #log: Log;
   readonly #settings: RuntimeSettings;
   readonly #payloads: Payloads<E, M>;
-  readonly #found: Pick<LoadedRuntime, "replay" | "skipped">;
+  readonly #found: Pick<StoreParts<E, M>, "loaded" | "findings">;
   readonly #state: RuntimeState;
   readonly #pending: PendingRuntime;
   readonly #view: RuntimeView<E, M>;
   readonly #sealer: Sealer;
+  readonly #projector: Projector | undefined;
+  readonly #release: (() => Promise<void>) | undefined;
   #lastProblem: RuntimeProblem | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor({ storage, log, settings, payloads, loaded }: StoreParts<E, M>) {
+  constructor(parts: StoreParts<E, M>) {
+    const { storage, log, settings, payloads, loaded, findings, place } = parts;
     const { state, replay, skipped, snapshots } = loaded;
+    const { maxDiagnostics, clock } = settings;
+    const { projection } = state;
     this.runtimeId = state.runtimeId;
     this.#log = log;
     this.#settings = settings;
     this.#payloads = payloads;
-    this.#found = { replay, skipped };
+    this.#found = { loaded, findings };
     this.#state = state;
+    this.#release = parts.release;
     this.#pending = new PendingRuntime(state);
     const pages = new PageStore(storage, settings.prefix, log.logId ?? "");
     this.#view = new RuntimeView({ source: { state, pages }, payloads, isClosed: () => this.#closing !== undefined });
-    this.#sealer = new Sealer({ storage, log, settings, state, pages, snapshots, unreadable: new Set(skipped.flatMap(({ key }) => key ?? [])), commit: (changes) => this.#append("checkpoint", changes), failed: this.#failed }, replay.bytes);
+    const failed = this.#failed;
+    const commit = (changes: readonly Change[], applied?: () => void): Promise<void> => this.#append("checkpoint", changes, applied);
+    const projector = place && projection && new Projector({ place, state, projection, pages, maxDiagnostics, clock, commit, failed });
+    this.#projector = projector;
+    const cut = (taken: () => void): Promise<Cut> => {
+      if (projector !== undefined) return projector.freeze(taken);
+      taken();
+      return Promise.resolve(cutState(state, maxDiagnostics));
+    };
+    const unreadable = new Set(skipped.flatMap(({ key }) => key ?? []));
+    this.#sealer = new Sealer({ storage, log, settings, state, pages, snapshots, unreadable, cut, commit, failed }, replay.bytes);
   }
 
   // ------------------------------------------------------------------------------------------------ mutations
@@ -184,7 +213,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
    * One mutation: one record of the journal, and behind it the state. Everything up to the log's append happens in the turn of the call, so
    * that the order of calls is the order of mutations. Without changes it waits for those before it, whose outcome it answers.
    */
-  #append(operation: string, changes: readonly Change[]): Promise<void> {
+  #append(operation: string, changes: readonly Change[], applied?: () => void): Promise<void> {
     if (changes.length === 0) return this.#pending.inFlight === 0 ? Promise.resolve() : this.#log.sync();
     const record = encodeMutation(changes, this.runtimeId);
     // The expected number: should a mutation that this one is built on not be written, this one is not either.
@@ -193,9 +222,12 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
     return this.#log.append(record, { expectedSeq }).then(
       (seq) => {
         this.#state.apply(changes, seq);
+        applied?.();
         this.#pending.end();
         this.#view.wake();
-        if (countsAsBytes(changes)) this.#sealer.committed(record.length);
+        if (!countsAsBytes(changes)) return;
+        this.#projector?.changed();
+        this.#sealer.committed(record.length);
       },
       (error: unknown) => {
         this.#pending.end();
@@ -245,18 +277,36 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   // ------------------------------------------------------------------------------------------------ behind the mutations
 
   get health(): RuntimeHealth {
-    const { eventPages, transcriptPages } = this.#state;
+    const { eventPages, transcriptPages, projection } = this.#state;
     return {
-      replayedMutations: this.#found.replay.mutations,
+      replayedMutations: this.#found.loaded.replay.mutations,
       journalBytes: this.#sealer.journalBytes,
       pages: eventPages.length + transcriptPages.size,
       lastProblem: this.#lastProblem,
-      skipped: this.#found.skipped,
+      skipped: this.#found.loaded.skipped,
+      findings: this.#found.findings,
+      filesAreComplete: this.#projector && !projection?.isBehind && projection?.batch === undefined,
     };
+  }
+
+  /** Adds diagnostics, all or none. */
+  async report(reports: readonly Report[]): Promise<void> {
+    const { runtimeId, nextDiagnosticId } = this.#pending.runtime;
+    const changes = reports.map(({ code, message, workerId }, index): Change => {
+      const workerRef = workerId === undefined ? {} : { workerRef: { runtimeId, workerId } };
+      return { type: "diagnostic", diagnostic: { id: nextDiagnosticId + BigInt(index), severity: "warning", code, message, ...workerRef } };
+    });
+    await this.#append("openRuntimeDirectory", changes);
+  }
+
+  /** Brings the files up to date, where there are some. */
+  async project(): Promise<void> {
+    await this.#projector?.project();
   }
 
   async checkpoint(): Promise<void> {
     this.#requireOpen("checkpoint");
+    await this.#projector?.complete();
     await this.#sealer.seal();
   }
 
@@ -273,9 +323,11 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
     this.#view.wake();
     try {
       // What fails here loses nothing: it is all in the journal.
+      await this.#projector?.close();
       await this.#sealer.close();
     } finally {
       await this.#log.close();
+      await this.#release?.();
     }
   }
 

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { HoldfastError, StorageBackend } from "@holdfast/storage";
 import type { Clock, RandomSource } from "@holdfast/storage/ports";
+import type { RuntimeFinding } from "./files/finding.js";
 import type { RuntimeDiagnostic, RuntimeStatus, WorkerIntent, WorkerProfile, WorkerRef, WorkerRequest, WorkerStatus, YoiEventKind } from "./format/model.js";
 
 
@@ -248,6 +249,10 @@ export interface RuntimeHealth {
   readonly lastProblem: RuntimeProblem | undefined;
   /** What was damaged when it was opened and was passed over for an older copy. */
   readonly skipped: readonly HoldfastError[];
+  /** What was not as it should be in the files of a directory when they were taken over. */
+  readonly findings: readonly RuntimeFinding[];
+  /** Whether every mutation so far is in the files. `undefined` where there are none. */
+  readonly filesAreComplete: boolean | undefined;
 }
 
 /** A runtime that is open for writing. */

@@ -34,7 +34,6 @@ export interface PagedCut {
 export function cutState(state: RuntimeState, maxDiagnostics: number): Cut {
   const frame = new RuntimeState(state.record, maxDiagnostics);
   frame.eventFloor = state.eventFloor;
-  for (const [path, mark] of state.files) frame.files.set(path, mark);
   for (const [workerId, damage] of state.damaged) frame.damaged.set(workerId, damage);
   const workers = [...state.workers.values()].map((worker) => {
     const { record, ranges, pagedLength, tail } = worker;

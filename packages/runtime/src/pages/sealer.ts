@@ -1,15 +1,15 @@
 import type { StorageBackend, StorageKey } from "@holdfast/storage";
 import type { Log } from "@holdfast/wal";
-import { pageKey, pagePrefix, parsePageKey, snapshotKey, type SnapshotName } from "../layout.js";
+import { pageKey, snapshotKey, type SnapshotName } from "../layout.js";
 import type { RuntimeSettings } from "../options.js";
 import type { RuntimeState } from "../state/runtime-state.js";
 import type { Change } from "../stored/change.js";
-import type { PageKind } from "../stored/page.js";
 import { encodeSnapshot } from "../stored/snapshot.js";
 import type { RuntimeProblem } from "../types.js";
-import { cutState, letGo, pagedState } from "./cut.js";
+import { letGo, pagedState, type Cut } from "./cut.js";
 import { makeEventPages } from "./event-pages.js";
 import { NewPages } from "./new-pages.js";
+import { listPages } from "./page-numbers.js";
 import type { PageStore } from "./page-store.js";
 import { makeTranscriptPages } from "./transcript-pages.js";
 
@@ -24,14 +24,14 @@ export interface SealerParts {
   readonly snapshots: readonly SnapshotName[];
   /** Those of them that cannot be read: they are left alone. */
   readonly unreadable: ReadonlySet<string>;
+  /** The state as it is in one moment, with nothing on its way to files. `taken` is called in that moment. */
+  readonly cut: (taken: () => void) => Promise<Cut>;
   readonly commit: (changes: readonly Change[]) => Promise<void>;
   readonly failed: (operation: RuntimeProblem["operation"], error: unknown) => void;
 }
 
 /** So many snapshots are kept: should the newest one be damaged, the one before and the journal behind it tell the same. */
 const KEPT_SNAPSHOTS = 2;
-
-const PAGE_KINDS: readonly PageKind[] = ["events", "transcripts"];
 
 /**
  * Moves what is in the journal into pages, behind the mutations, so that the journal stays short and the memory small:
@@ -109,8 +109,10 @@ export class Sealer {
     const { storage, settings, state, pages, log, commit } = this.#parts;
     if (this.#journalBytes === 0 && this.#kept.length > 0) return;
     const made = (this.#new ??= await this.#begin());
-    const bytesBefore = this.#journalBytes;
-    const cut = cutState(state, settings.maxDiagnostics);
+    let bytesBefore = 0;
+    const cut = await this.#parts.cut(() => {
+      bytesBefore = this.#journalBytes;
+    });
     const eventPages = await makeEventPages(made, pages, cut);
     const paged = { eventPages, ...(await makeTranscriptPages(made, pages, cut)) };
     const name = { seq: cut.seq, number: this.#nextSnapshot };
@@ -128,15 +130,8 @@ export class Sealer {
   /** Pages that are there and that nobody names are of attempts that were interrupted, or of snapshots that go. */
   async #begin(): Promise<NewPages> {
     const { storage, settings, log } = this.#parts;
-    const next = { events: 1, transcripts: 1 };
-    for (const kind of PAGE_KINDS) {
-      for await (const { key } of storage.list(pagePrefix(settings.prefix, kind))) {
-        const number = parsePageKey(key);
-        if (number === undefined) continue;
-        next[kind] = Math.max(next[kind], number + 1);
-        if (!this.#keys.has(key)) this.#superfluous.add(key);
-      }
-    }
+    const { keys, next } = await listPages(storage, settings.prefix);
+    for (const key of keys) if (!this.#keys.has(key)) this.#superfluous.add(key);
     for (const name of this.#parts.snapshots) {
       const key = snapshotKey(settings.prefix, name);
       if (name !== this.#kept.at(-1)?.name && !this.#parts.unreadable.has(key)) this.#superfluous.add(key);

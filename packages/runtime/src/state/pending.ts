@@ -103,6 +103,8 @@ export class PendingRuntime {
       case "sealed":
       case "imported":
       case "projecting":
+      case "rewriting":
+      case "projected":
     }
   }
 

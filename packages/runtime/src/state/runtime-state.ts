@@ -1,5 +1,6 @@
 import type { EventRecord, RuntimeDiagnostic, RuntimeRecord, TranscriptRecord, WorkerRecord, WorkerStatus } from "../format/model.js";
-import type { Change, FileMark } from "../stored/change.js";
+import type { Change } from "../stored/change.js";
+import type { ProjectionState } from "./projection-state.js";
 
 /** A page of events. */
 export interface EventPageRef extends PageRef {
@@ -61,8 +62,8 @@ export class RuntimeState {
   transcriptPages: ReadonlyMap<number, PageRef> = new Map<number, PageRef>();
   /** Events behind those in pages, ascending by id. Another array when they move into pages. */
   events: EventRecord[] = [];
-  /** Files of the projection by path: as they are, or as they will be when `projecting` is done. */
-  readonly files: Map<string, FileMark> = new Map<string, FileMark>();
+  /** What of it is in files, where it has some. */
+  projection: ProjectionState | undefined;
   /** Of the journal: the last record that is in here. */
   seq = 0;
   readonly #maxDiagnostics: number;
@@ -93,7 +94,10 @@ export class RuntimeState {
 
   /** Applies one mutation, the record `seq` of the journal. */
   apply(changes: readonly Change[], seq: number): void {
-    for (const change of changes) this.#apply(change);
+    for (const change of changes) {
+      this.projection?.note(change, this);
+      this.#apply(change);
+    }
     this.seq = seq;
   }
 
@@ -102,6 +106,9 @@ export class RuntimeState {
       case "started":
       case "sealed":
       case "imported":
+      case "projecting":
+      case "rewriting":
+      case "projected":
         return;
       case "event":
         this.#addEvent(change.event);
@@ -126,10 +133,6 @@ export class RuntimeState {
         return;
       case "deleted":
         this.#delete(change.workerId);
-        return;
-      case "projecting":
-        for (const mark of change.files) this.files.set(mark.path, mark);
-        for (const path of change.removed) this.files.delete(path);
     }
   }
 

@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter } from "@holdfast/bytes";
+import type { FileMark } from "../files/file-mark.js";
 import type { EventRecord, RuntimeDiagnostic, RuntimeRecord, TranscriptRecord, WorkerRecord, WorkerStatus } from "../format/model.js";
 import {
   MalformedError,
@@ -21,19 +22,16 @@ import {
   writeWorker,
 } from "./fields.js";
 
-/** What is known of a file that was written behind the journal. */
-export interface FileMark {
-  /** Path below the runtime's directory: `events.jsonl`, `workers/id-…/worker.json`. */
+/** A file of the projection, by its path below the runtime's directory; without a mark it is gone. */
+export interface ChangedFile {
   readonly path: string;
-  readonly size: number;
-  /** CRC-32C of its bytes. */
-  readonly checksum: number;
+  readonly mark: FileMark | undefined;
 }
 
 /** One thing that a mutation does. A mutation is one or several, stored as one record of the journal. */
 export type Change =
-  /** The runtime begins. The first change of every journal. */
-  | { readonly type: "started"; readonly runtime: RuntimeRecord }
+  /** The runtime begins. The first change of every journal. `isProjected`: it has files behind the journal. */
+  | { readonly type: "started"; readonly runtime: RuntimeRecord; readonly isProjected: boolean }
   | { readonly type: "event"; readonly event: EventRecord }
   | { readonly type: "entry"; readonly entry: TranscriptRecord }
   | { readonly type: "worker"; readonly worker: WorkerRecord }
@@ -48,10 +46,14 @@ export type Change =
   | { readonly type: "sealed"; readonly seq: number }
   /** Everything was replaced by what the snapshot through this record has: a replay from an older one must not go past it. */
   | { readonly type: "imported"; readonly seq: number }
-  /** What the files will be when those mutations before this one that are not in them yet are written to them. */
-  | { readonly type: "projecting"; readonly files: readonly FileMark[]; readonly removed: readonly string[] };
+  /** Everything before this record is being written to the files. */
+  | { readonly type: "projecting" }
+  /** `events.jsonl` is being written anew without what was trimmed, and will have this mark. */
+  | { readonly type: "rewriting"; readonly mark: FileMark }
+  /** What was being written is written. */
+  | { readonly type: "projected"; readonly files: readonly ChangedFile[] };
 
-const TYPES = ["started", "event", "entry", "worker", "status", "diagnostic", "stopped", "trimmed", "deleted", "sealed", "imported", "projecting"] as const;
+const TYPES = ["started", "event", "entry", "worker", "status", "diagnostic", "stopped", "trimmed", "deleted", "sealed", "imported", "projecting", "rewriting", "projected"] as const;
 
 /** The first byte of a record. */
 const RECORD_VERSION = 1;
@@ -103,20 +105,29 @@ export function readRuntime(reader: ByteReader): RuntimeRecord {
   return { runtimeId, displayName, status, limits, nextWorkerSequence, nextEventId, nextDiagnosticId, diagnostics };
 }
 
-export function writeMark(writer: ByteWriter, { path, size, checksum }: FileMark): void {
-  writeText(writer, path);
-  writer.u64(size);
-  writer.u32(checksum);
+export function writeMark(writer: ByteWriter, { bytes, crc32c }: FileMark): void {
+  writer.u64(bytes);
+  writer.u32(crc32c);
 }
 
 export function readMark(reader: ByteReader): FileMark {
-  return { path: readText(reader), size: reader.u64Safe(), checksum: reader.u32() };
+  return { bytes: reader.u64Safe(), crc32c: reader.u32() };
+}
+
+export function writeFile(writer: ByteWriter, { path, mark }: ChangedFile): void {
+  writeText(writer, path);
+  writeOptional(writer, mark, writeMark);
+}
+
+export function readFile(reader: ByteReader): ChangedFile {
+  return { path: readText(reader), mark: readOptional(reader, readMark) };
 }
 
 function writeChange(writer: ByteWriter, change: Change, runtimeId: string): void {
   switch (change.type) {
     case "started":
       writeRuntime(writer, change.runtime);
+      writer.u8(change.isProjected ? 1 : 0);
       return;
     case "event":
       writeEvent(writer, change.event, runtimeId);
@@ -136,6 +147,7 @@ function writeChange(writer: ByteWriter, change: Change, runtimeId: string): voi
       writeDiagnostic(writer, change.diagnostic, runtimeId);
       return;
     case "stopped":
+    case "projecting":
       return;
     case "trimmed":
       writer.u64(change.before);
@@ -147,9 +159,11 @@ function writeChange(writer: ByteWriter, change: Change, runtimeId: string): voi
     case "imported":
       writer.u64(change.seq);
       return;
-    case "projecting":
-      writeList(writer, change.files, writeMark);
-      writeList(writer, change.removed, writeText);
+    case "rewriting":
+      writeMark(writer, change.mark);
+      return;
+    case "projected":
+      writeList(writer, change.files, writeFile);
   }
 }
 
@@ -157,7 +171,7 @@ function readChange(reader: ByteReader, runtimeId: string): Change {
   const type = oneOf(reader.u8(), TYPES, "change");
   switch (type) {
     case "started":
-      return { type, runtime: readRuntime(reader) };
+      return { type, runtime: readRuntime(reader), isProjected: oneOf(reader.u8(), [false, true], "answer") };
     case "event":
       return { type, event: readEvent(reader, runtimeId) };
     case "entry":
@@ -169,6 +183,7 @@ function readChange(reader: ByteReader, runtimeId: string): Change {
     case "diagnostic":
       return { type, diagnostic: readDiagnostic(reader, runtimeId) };
     case "stopped":
+    case "projecting":
       return { type };
     case "trimmed":
       return { type, before: reader.u64() };
@@ -177,7 +192,9 @@ function readChange(reader: ByteReader, runtimeId: string): Change {
     case "sealed":
     case "imported":
       return { type, seq: reader.u64Safe() };
-    case "projecting":
-      return { type, files: readList(reader, 16, readMark), removed: readList(reader, 4, readText) };
+    case "rewriting":
+      return { type, mark: readMark(reader) };
+    case "projected":
+      return { type, files: readList(reader, 5, readFile) };
   }
 }

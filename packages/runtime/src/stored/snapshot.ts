@@ -1,8 +1,9 @@
 import { ByteReader, ByteWriter, crc32c } from "@holdfast/bytes";
 import type { SnapshotName } from "../layout.js";
+import { ProjectionState } from "../state/projection-state.js";
 import { RuntimeState, type EventPageRef, type PageRef, type TranscriptRange, type WorkerDamage, type WorkerState } from "../state/runtime-state.js";
-import { readMark, readRuntime, writeMark, writeRuntime } from "./change.js";
-import { MalformedError, oneOf, readList, readText, readWorker, writeList, writeText, writeWorker } from "./fields.js";
+import { readFile, readRuntime, writeFile, writeRuntime } from "./change.js";
+import { MalformedError, oneOf, readList, readOptional, readText, readWorker, writeList, writeOptional, writeText, writeWorker } from "./fields.js";
 
 /*
  * A snapshot is what a runtime is without its events and transcripts, which are in pages that it names.
@@ -13,7 +14,7 @@ import { MalformedError, oneOf, readList, readText, readWorker, writeList, write
  *  16  8  record of the journal, as in the name
  *  24  8  number, as in the name
  *  32 16  log id of the journal
- *  48  …  the runtime, the floor of events, pages, workers, damaged workers, files
+ *  48  …  the runtime, the floor of events, pages, workers, damaged workers, the projection
  *  end−4  crc of everything before it
  */
 
@@ -37,7 +38,7 @@ export function encodeSnapshot({ seq, number }: SnapshotName, logId: string, sta
   writeList(writer, [...state.transcriptPages.values()], writePage);
   writeList(writer, [...state.workers.values()], writeWorkerState);
   writeList(writer, [...state.damaged], writeDamage);
-  writeList(writer, [...state.files.values()], writeMark);
+  writeOptional(writer, state.projection, writeProjection);
   writer.u32(crc32c(writer.written));
   return writer.finish();
 }
@@ -64,7 +65,7 @@ export function decodeSnapshot(name: SnapshotName, bytes: Uint8Array, maxDiagnos
   state.transcriptPages = new Map(readList(reader, 32, readPage).map((page) => [page.number, page]));
   for (const worker of readList(reader, 30, () => readWorkerState(reader, state.runtimeId))) state.addWorker(worker);
   for (const [workerId, damage] of readList(reader, 9, readDamage)) state.damaged.set(workerId, damage);
-  for (const mark of readList(reader, 16, readMark)) state.files.set(mark.path, mark);
+  state.projection = readOptional(reader, readProjection);
   if (reader.remaining !== 4) throw new MalformedError("bytes behind the state");
   state.seq = name.seq;
   return { state, logId };
@@ -125,4 +126,17 @@ function writeDamage(writer: ByteWriter, [workerId, { code, message }]: readonly
 
 function readDamage(reader: ByteReader): readonly [string, WorkerDamage] {
   return [readText(reader), { code: oneOf(reader.u8(), DAMAGE_CODES, "kind of damage"), message: readText(reader) }];
+}
+
+/** Nothing is on its way to the files where a snapshot is made. */
+function writeProjection(writer: ByteWriter, projection: ProjectionState): void {
+  writer.u8(projection.isTrimmed ? 1 : 0);
+  writeList(writer, [...projection.files].map(([path, mark]) => ({ path, mark })), writeFile);
+}
+
+function readProjection(reader: ByteReader): ProjectionState {
+  const projection = new ProjectionState();
+  projection.isTrimmed = oneOf(reader.u8(), [false, true], "answer");
+  projection.setFiles(readList(reader, 5, readFile));
+  return projection;
 }
