@@ -306,6 +306,20 @@ describe("recovering", () => {
     expect(Object.keys(filesIn(sim))).toEqual(["snapshot.bin", "wal-aside-00000000000000000001.log", "wal-aside-00000000000000000002.log", "wal.log"]);
     expect(filesIn(sim)["wal-aside-00000000000000000001.log"]).toBe("another");
   });
+
+  it("keeps a file aside behind others that are not it, of the same length or another", async () => {
+    const sim = newSim();
+    const { files } = vector("crash-between-renames");
+    const wal = Buffer.from(files.get("wal.log") ?? new Uint8Array());
+    const almost = Buffer.from(wal);
+    almost[almost.length - 1] = 0x20;
+    await fill(sim, new Map([...files, ["wal-aside-00000000000000000001.log", wal.subarray(1)], ["wal-aside-00000000000000000002.log", almost]]));
+    const before = filesIn(sim);
+    const directory = await open(sim, never);
+    await directory.append(contents(7));
+    await directory.close();
+    expect(filesIn(sim)).toEqual({ ...before, "wal.log": expect.any(String) as string, "wal-aside-00000000000000000003.log": wal.toString("latin1") });
+  });
 });
 
 describe("bad surroundings", () => {
