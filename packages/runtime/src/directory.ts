@@ -1,7 +1,7 @@
 import type { FsPort } from "@holdfast/storage/ports";
 import { fsBackend, type FsBackend } from "@holdfast/storage-fs";
 import { openLog } from "@holdfast/wal";
-import { localDirectories, type DirectoryAccess } from "./files/directory-access.js";
+import { localDirectories } from "./files/directory-access.js";
 import type { RuntimeFinding } from "./files/finding.js";
 import { runtimePrefix as filesPrefix } from "./files/layout.js";
 import { invalidArgument, requireWholeNumber } from "./errors.js";
@@ -23,8 +23,6 @@ export interface RuntimeDirectoryOptions<E extends EventPayloads = EventPayloads
   readonly projectEveryMs?: number | undefined;
   /** Of `fsBackend`. */
   readonly port?: FsPort | undefined;
-  /** With another port: how its directories are looked at. Default: those of the local file system. */
-  readonly directories?: DirectoryAccess | undefined;
   /** Of `fsBackend`: permission bits of files. Default 0o600. */
   readonly fileMode?: number | undefined;
   /** Of `fsBackend`: permission bits of a directory that is made. Default 0o700. */
@@ -47,8 +45,10 @@ export async function openRuntimeDirectory<E extends EventPayloads = EventPayloa
   const everyMs = requireWholeNumber(operation, "projectEveryMs", options.projectEveryMs ?? 1000, 1, 3_600_000);
   const resolutions: readonly (string | undefined)[] = [undefined, "journal", "files"];
   if (!resolutions.includes(options.resolve)) throw invalidArgument(operation, "resolve is neither journal nor files");
-  const { clock, random, port, fileMode, directoryMode, directories = localDirectories(path) } = options;
+  const { clock, random, port, fileMode, directoryMode } = options;
   const storage = await fsBackend({ root: path, clock, random, port, fileMode, directoryMode });
+  // A port has no empty directories to look at or to remove.
+  const directories = port === undefined ? localDirectories(path) : undefined;
   const place = { storage, prefix: filesPrefix(options.runtimeId), directories, everyMs };
   try {
     const store = await openOver(storage, place, settings, payloads, options);

@@ -21,7 +21,6 @@ export type {
 } from "./format/model.js";
 export { openRuntimeDirectory } from "./directory.js";
 export type { RuntimeDirectoryOptions } from "./directory.js";
-export type { DirectoryAccess, DirectoryEntry } from "./files/directory-access.js";
 export type { RuntimeFinding, RuntimeFindingCode } from "./files/finding.js";
 export { openRuntimeReader } from "./reader.js";
 export type { RuntimeReader, RuntimeReaderOptions } from "./reader.js";

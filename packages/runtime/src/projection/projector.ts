@@ -21,7 +21,7 @@ export interface ProjectionPlace {
   readonly storage: StorageBackend;
   /** The directory of the runtime. */
   readonly prefix: StoragePrefix;
-  readonly directories: DirectoryAccess;
+  readonly directories: DirectoryAccess | undefined;
   /** Milliseconds after a mutation until it is in the files. */
   readonly everyMs: number;
 }

@@ -16,6 +16,8 @@ export class ProjectionState {
   rewriting: FileMark | undefined;
   /** `events.jsonl` has events that were trimmed. */
   isTrimmed = false;
+  /** Since it began to be written anew. */
+  #isTrimmedAgain = false;
   #unwritten = new Unwritten();
 
   /** Marks by path below the runtime's directory. */
@@ -64,13 +66,19 @@ export class ProjectionState {
       this.#unwritten = new Unwritten();
     } else if (change.type === "rewriting") {
       this.rewriting = change.mark;
-      this.isTrimmed = false;
+      this.#isTrimmedAgain = false;
     } else if (change.type === "projected") {
+      const { rewriting } = this;
+      if (rewriting !== undefined && change.files.some(({ mark }) => mark?.bytes === rewriting.bytes && mark.crc32c === rewriting.crc32c)) this.isTrimmed = this.#isTrimmedAgain;
       this.setFiles(change.files);
       this.batch = undefined;
       this.rewriting = undefined;
-    } else if (change.type === "trimmed") this.isTrimmed = true;
-    else this.#unwritten.note(change, state);
+    } else if (change.type === "trimmed") {
+      this.isTrimmed = true;
+      this.#isTrimmedAgain = true;
+    }
+    // What is of no file is passed over there.
+    this.#unwritten.note(change, state);
   }
 }
 

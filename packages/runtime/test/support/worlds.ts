@@ -3,7 +3,7 @@ import { fsBackend } from "@holdfast/storage-fs";
 import { s3Backend } from "@holdfast/storage-s3";
 import { seededRandom, SimDisk, virtualClock, type Adversary, type VirtualClock } from "@holdfast/storage-sim";
 import { driveClock, SimObjectStore, type SimClient } from "@holdfast/storage-sim/object-store";
-import type { RandomSource } from "@holdfast/storage/ports";
+import type { FsPort, RandomSource } from "@holdfast/storage/ports";
 
 /** Storage whose process can be stopped in any call, and what is left of it. */
 export interface World {
@@ -11,6 +11,8 @@ export interface World {
   readonly random: RandomSource;
   /** The storage, as the one process sees it that runs now. */
   open(): Promise<StorageBackend>;
+  /** The file system below it, where there is one. */
+  readonly port?: FsPort | undefined;
   /** From this call on (counted from 1, from now on) none is answered. Resolves when it is made. */
   stopAt(call: number): Promise<void>;
   /** The process dies, or the power goes. Answers the world after that. */
@@ -39,9 +41,11 @@ function parts(): Parts {
 }
 
 function diskWorld(disk: SimDisk, its: Parts): World {
+  const port = disk.port();
   return {
     ...its,
-    open: () => fsBackend({ root: "/data", port: disk.port(), ...its }),
+    port,
+    open: () => fsBackend({ root: "/data", port, ...its }),
     stopAt: (call) => disk.stopAt(disk.calls + call),
     crash: () => diskWorld(disk.crash({ kind: "power" }), its),
   };
