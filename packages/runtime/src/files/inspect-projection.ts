@@ -85,5 +85,5 @@ function wholeObjects(bytes: Uint8Array, start: string): readonly Uint8Array[] {
   const read = (reader: JsonReader): void => {
     reader.skip();
   };
-  return [...splitter.push(bytes), splitter.rest()].flatMap(({ bytes: line = new Uint8Array(0) }) => valuesOfLine(line, { start, read }).values.map((it) => line.subarray(it.start, it.end)));
+  return [...splitter.push(bytes), splitter.rest()].flatMap(({ bytes: line = new Uint8Array(0) }) => valuesOfLine(line, { start, read }, true).values.map((it) => line.subarray(it.start, it.end)));
 }

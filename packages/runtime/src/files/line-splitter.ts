@@ -49,7 +49,8 @@ export class LineSplitter {
       this.#crcBefore = crc32c(piece.subarray(0, start), this.#crcWith);
       this.#crcWith = this.#crcBefore;
     }
-    const rest = piece.slice(start);
+    // A copy: `slice` of a Buffer is none.
+    const rest = new Uint8Array(piece.subarray(start));
     this.#crcWith = crc32c(rest, this.#crcWith);
     this.#grow(rest);
     return lines;

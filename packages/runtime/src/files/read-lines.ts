@@ -52,7 +52,7 @@ export async function* readLines<T>({ storage, key, maxLineBytes, signal }: Line
     const values: FoundValue<T>[] = [];
     const faults: LineFault[] = [];
     for (const line of splitter.push(piece)) {
-      const reading = readLine(line, format, maxLineBytes);
+      const reading = readLine(line, true, format, maxLineBytes);
       collect(line, reading, values);
       if (reading.damage !== undefined) faults.push(faultOf("line_damaged", line, `line ${line.number}: ${reading.damage}`));
     }
@@ -61,9 +61,9 @@ export async function* readLines<T>({ storage, key, maxLineBytes, signal }: Line
   yield readRest(key, splitter.rest(), format, maxLineBytes);
 }
 
-function readLine<T>(line: Line, format: LineFormat<T>, maxLineBytes: number): LineReading<T> {
+function readLine<T>(line: Line, hasEnd: boolean, format: LineFormat<T>, maxLineBytes: number): LineReading<T> {
   if (line.bytes === undefined) return { values: [], damage: `the line has ${line.length} bytes, more than ${maxLineBytes}` };
-  return valuesOfLine(line.bytes, format);
+  return valuesOfLine(line.bytes, format, hasEnd);
 }
 
 function collect<T>({ bytes, number, offset }: Line, { values }: LineReading<T>, into: FoundValue<T>[]): void {
@@ -75,7 +75,7 @@ function readRest<T>(key: StorageKey, rest: Rest, format: LineFormat<T>, maxLine
   const before = { bytes: rest.offset, crc32c: rest.crc32cBefore };
   if (rest.length === 0) return { values: [], faults: [], tail: { key, mark: before, tornBytes: 0, unterminated: false } };
   const values: FoundValue<T>[] = [];
-  const reading = readLine(rest, format, maxLineBytes);
+  const reading = readLine(rest, false, format, maxLineBytes);
   collect(rest, reading, values);
   if (reading.damage === undefined) {
     const faults = values.map(() => faultOf("line_unterminated", rest, `line ${rest.number} has no line feed`));

@@ -55,7 +55,7 @@ export async function* eventsInOrder(source: LineSource, stragglers: readonly St
       largestId = value.id;
       while (queue.nextId !== undefined && queue.nextId < value.id) yield* queue.takeGroup([]);
       yield value;
-      if (queue.nextId === value.id) yield* queue.takeGroup([bytes.slice()]);
+      if (queue.nextId === value.id) yield* queue.takeGroup([new Uint8Array(bytes)]);
     }
   }
 }

@@ -53,7 +53,7 @@ export class StragglerQueue<T> {
     const { storage, key, signal } = this.#source;
     const bytes = await storage.read(key, { range: { offset, length }, signal });
     if (bytes !== undefined) {
-      const [found] = valuesOfLine(bytes, this.#format).values;
+      const [found] = valuesOfLine(bytes, this.#format, true).values;
       if (found !== undefined) return { bytes, value: found.value };
     }
     throw new RuntimeError("RUNTIME_CORRUPT", `${key} was changed while it was read`, { operation: "read events", key, offset, retryable: true });

@@ -28,13 +28,16 @@ export interface LineReading<T> {
 /**
  * Reads one line. Where an append was interrupted and another one followed it, or a line feed is missing, a line is several: the values
  * that are whole are found again by what each begins with, which no text can contain, since there a quote stands behind a backslash.
+ *
+ * @param line - Without its line feed.
+ * @param hasEnd - Whether it had one.
  */
-export function valuesOfLine<T>(line: Uint8Array, format: LineFormat<T>): LineReading<T> {
+export function valuesOfLine<T>(line: Uint8Array, format: LineFormat<T>, hasEnd: boolean): LineReading<T> {
   const whole = attempt(line, 0, format);
   if (whole.value !== undefined && whole.end === line.length) return { values: [whole.value], damage: undefined };
   if (isBlankLine(line)) return { values: [], damage: undefined };
   const damage = whole.error?.message ?? `trailing characters at byte ${whole.end}`;
-  return { values: rescue(line, format), damage };
+  return { values: rescue(line, format, hasEnd), damage };
 }
 
 interface Attempt<T> {
@@ -56,8 +59,11 @@ function attempt<T>(line: Uint8Array, start: number, format: LineFormat<T>): Att
   }
 }
 
-/** The values that stand alone or before another object. What an object in front may have for a part of itself is not taken for one. */
-function rescue<T>(line: Uint8Array, format: LineFormat<T>): readonly LineValue<T>[] {
+/**
+ * The values that stand alone or before another object. What an object in front may have for a part of itself is not taken for one, but at
+ * the end of a whole line: whoever wrote that line feed wrote the value before it.
+ */
+function rescue<T>(line: Uint8Array, format: LineFormat<T>, hasEnd: boolean): readonly LineValue<T>[] {
   const values: LineValue<T>[] = [];
   const start = encoder.encode(format.start);
   let reached = 0;
@@ -65,7 +71,7 @@ function rescue<T>(line: Uint8Array, format: LineFormat<T>): readonly LineValue<
   for (let attempts = 0; at >= 0 && attempts < MAX_ATTEMPTS; attempts++) {
     const { value, end } = attempt(line, at, format);
     const alone = value !== undefined && (end === line.length || line[end] === OPEN_BRACE);
-    if (alone && end > reached) values.push(value);
+    if (alone && (end > reached || (hasEnd && end === line.length))) values.push(value);
     reached = Math.max(reached, end);
     at = indexOf(line, start, alone ? end : at + 1);
   }
