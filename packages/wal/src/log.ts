@@ -23,7 +23,7 @@ import { RangeWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
  * writer left. On object storage: takes the log over from whoever writes to it, whose next commit is refused with WAL_FENCED.
  *
  * @param options - See {@link LogOptions}.
- * @throws STORAGE_LOCKED if another writer holds the lock; WAL_FENCED if others take over again and again; WAL_CORRUPT,
+ * @throws STORAGE_LOCKED if another writer holds the lock; WAL_FENCED if others are faster for `takeoverTimeoutMs`; WAL_CORRUPT,
  * WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION, WAL_NOT_A_LOG, with nothing changed; WAL_READ_FAILED if the storage could not be
  * read; WAL_INVALID_ARGUMENT.
  */

@@ -1,16 +1,8 @@
 import { hasCode, isHoldfastError, StorageError, type HoldfastError, type StorageKey } from "@holdfast/storage";
-import type { Clock, RandomSource } from "@holdfast/storage/ports";
 import { WalError } from "./errors.js";
 import { isSameId } from "./format/object.js";
 import type { LogObjects } from "./log-objects.js";
-
-/** Time, chance and patience for requests that have to be made again. */
-export interface RetryPolicy {
-  readonly clock: Clock;
-  readonly random: RandomSource;
-  /** Milliseconds after which what is still undecided is given up. */
-  readonly timeoutMs: number;
-}
+import { Retry, type RetryPolicy } from "./retry.js";
 
 /**
  * What became of an object that only its writer can have made: `created`, or its key is another object's. Then it never was
@@ -98,42 +90,3 @@ function undecided(objects: LogObjects, key: StorageKey, cause: unknown): Storag
     cause,
   });
 }
-
-/** Pauses that double, each by chance between half and all of its length, so that those who wait together do not come back together. */
-class Retry {
-  readonly #policy: RetryPolicy;
-  readonly #signal: AbortSignal | undefined;
-  readonly #startedAtMs: number;
-  #pauseMs = FIRST_PAUSE_MS;
-
-  constructor(policy: RetryPolicy, signal: AbortSignal | undefined) {
-    this.#policy = policy;
-    this.#signal = signal;
-    this.#startedAtMs = policy.clock.monotonic();
-  }
-
-  get isOver(): boolean {
-    return this.#policy.clock.monotonic() - this.#startedAtMs >= this.#policy.timeoutMs;
-  }
-
-  async pause(): Promise<void> {
-    const signal = this.#signal;
-    const part = ((this.#policy.random.bytes(1)[0] ?? 0) + 1) / 256;
-    const delayMs = (this.#pauseMs * (1 + part)) / 2;
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LAST_PAUSE_MS);
-    let wake = (): void => undefined;
-    await new Promise<void>((resolve) => {
-      const cancel = this.#policy.clock.setTimer(resolve, delayMs);
-      wake = () => {
-        cancel();
-        resolve();
-      };
-      signal?.addEventListener("abort", wake);
-    });
-    signal?.removeEventListener("abort", wake);
-    signal?.throwIfAborted();
-  }
-}
-
-const FIRST_PAUSE_MS = 20;
-const LAST_PAUSE_MS = 2000;

@@ -7,7 +7,7 @@ import { WalError } from "./errors.js";
 import { encodeFloor, OBJECT_HEADER_BYTES, sealCommit } from "./format/object.js";
 import { LogObjects } from "./log-objects.js";
 import { claimTerm, type ClaimedTerm } from "./object-claim.js";
-import { createOwn, createShared, type RetryPolicy } from "./object-create.js";
+import { createOwn, createShared } from "./object-create.js";
 import { readOrigin, type LogOrigin } from "./object-end.js";
 import type { ObjectHistory } from "./object-history.js";
 import { logKey, trimKey } from "./object-layout.js";
@@ -16,6 +16,7 @@ import { ForwardCursor, readObjects, type ObjectCommit } from "./object-reader.j
 import { removeTrimmed } from "./object-trim.js";
 import type { LogSettings } from "./options.js";
 import { PositionIndex } from "./position-index.js";
+import type { RetryPolicy } from "./retry.js";
 import type { LogRecovery } from "./types.js";
 import { withoutEffect } from "./without-effect.js";
 
@@ -33,8 +34,9 @@ export interface ObjectWriterOptions {
 export async function openObjectWriter(options: ObjectWriterOptions): Promise<LogWriter> {
   const { storage, prefix, settings, clock, random, signal } = options;
   const objects = new LogObjects(storage, prefix);
-  const policy = { clock, random, timeoutMs: settings.commitTimeoutMs };
-  return new ObjectWriter(objects, settings, policy, await claimTerm({ objects, policy, random, startSeq: settings.startSeq, signal }));
+  const { commitTimeoutMs, takeoverTimeoutMs, startSeq } = settings;
+  const policy = { clock, random, timeoutMs: commitTimeoutMs };
+  return new ObjectWriter(objects, settings, policy, await claimTerm({ objects, policy, takeoverTimeoutMs, startSeq, signal }));
 }
 
 /** One commit is one object, created at the position behind the newest one. Whose create succeeds there is the writer. */

@@ -17,6 +17,7 @@ export interface LogSettings {
   readonly lingerMs: number;
   readonly packObjects: number;
   readonly commitTimeoutMs: number;
+  readonly takeoverTimeoutMs: number;
 }
 
 /** @throws WAL_INVALID_ARGUMENT for an option out of its bounds. */
@@ -39,6 +40,7 @@ export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
     lingerMs: within("lingerMs", options.lingerMs, 0, 0, 10_000),
     packObjects: within("packObjects", options.packObjects, PACK_OBJECTS, 2, MAX_PACK_OBJECTS),
     commitTimeoutMs: within("commitTimeoutMs", options.commitTimeoutMs, 60_000, 0, 3_600_000),
+    takeoverTimeoutMs: within("takeoverTimeoutMs", options.takeoverTimeoutMs, 60_000, 0, 3_600_000),
   };
 }
 

@@ -53,6 +53,11 @@ export interface LogOptions<T = Uint8Array> {
    * 3,600,000. Then the log is poisoned. Default 60,000.
    */
   readonly commitTimeoutMs?: number | undefined;
+  /**
+   * On object storage: milliseconds for which opening is tried again while others commit or open faster, 0 to 3,600,000. Then
+   * WAL_FENCED. Default 60,000.
+   */
+  readonly takeoverTimeoutMs?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: RandomSource | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -492,6 +492,8 @@ describe.each(everyStore)("limits, in $name", (store) => {
       { packObjects: 4097 },
       { commitTimeoutMs: -1 },
       { commitTimeoutMs: 3_600_001 },
+      { takeoverTimeoutMs: -1 },
+      { takeoverTimeoutMs: 3_600_001 },
     ];
     for (const options of refused) {
       const error = await walError(openLog({ storage, prefix: "orders", ...options, codec: undefined }), "WAL_INVALID_ARGUMENT");

@@ -134,7 +134,7 @@ describe("a log on object storage", () => {
         return storage.create(key, body, options);
       },
     };
-    expect(await walError(openLog({ storage: racing, prefix: "orders" }), "WAL_FENCED")).toMatchObject({ retryable: true });
+    expect(await walError(openLog({ storage: racing, prefix: "orders", takeoverTimeoutMs: 100 }), "WAL_FENCED")).toMatchObject({ retryable: true });
     await (await openLog({ storage, prefix: "orders" })).close();
   });
 
