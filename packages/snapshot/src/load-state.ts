@@ -1,4 +1,4 @@
-import { hasCode, isHoldfastError } from "@holdfast/storage";
+import { hasCode } from "@holdfast/storage";
 import type { Log } from "@holdfast/wal";
 import { SnapshotError } from "./errors.js";
 import { migrated, type EventRecords } from "./event-records.js";
@@ -157,7 +157,6 @@ function replayOne<S, E>(state: S, event: E, seq: number, apply: Apply<S, E>): S
   try {
     return apply(state, event);
   } catch (cause) {
-    if (isHoldfastError(cause)) throw cause;
     throw new SnapshotError("STATE_REPLAY_FAILED", `apply refused the stored event ${seq}, which it once took`, { operation: OPERATION, seq, cause });
   }
 }

@@ -1,4 +1,4 @@
-import { memoryBackend, storageKey, type StorageBackend } from "@holdfast/storage";
+import { HoldfastError, memoryBackend, storageKey, type StorageBackend } from "@holdfast/storage";
 import { fsBackend } from "@holdfast/storage-fs";
 import { mildAdversary, parsePlan, seededRandom, SimDisk, virtualClock } from "@holdfast/storage-sim";
 import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
@@ -90,6 +90,10 @@ describe.each([true, false])("a state store, with append: %s, whose snapshots ar
       throw new Error("changed my mind");
     };
     await expect(openStateStore({ ...sum, storage, apply })).rejects.toMatchObject({ code: "STATE_REPLAY_FAILED", seq: 7 });
+    const typed = (): number => {
+      throw new HoldfastError("MINE", "changed my mind", { operation: "apply" });
+    };
+    await expect(openStateStore({ ...sum, storage, apply: typed })).rejects.toMatchObject({ code: "STATE_REPLAY_FAILED", seq: 7, cause: { code: "MINE" } });
   });
 
   it("takes back a codec's early stop: what it did not read is checked all the same", async () => {
