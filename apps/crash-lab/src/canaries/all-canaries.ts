@@ -1,5 +1,6 @@
 import type { Canary } from "./canary.js";
 import { fsCanaries } from "./fs-canaries.js";
+import { kinesisCanaries } from "./kinesis-canaries.js";
 import { snapshotCanaries } from "./snapshot-canaries.js";
 import { walAccessCanaries } from "./wal-access-canaries.js";
 import { walFormatCanaries } from "./wal-format-canaries.js";
@@ -22,4 +23,5 @@ export const CANARIES: readonly Canary[] = [
   ...walObjectRemovalCanaries,
   ...walObjectReaderCanaries,
   ...snapshotCanaries,
+  ...kinesisCanaries,
 ];

@@ -37,7 +37,10 @@ export class KinesisModel {
       case 8:
         return group ? { kind: "DeleteRecords", streamName: name, shardHex: "0", keys: [`0/${value % 10}`] } : { kind: "PutRecords", streamName: name, shardHex: "0", records: [] };
       default:
-        return { kind: "PutRecords", streamName: name, shardHex: "0", records: [[`0/${value % 10}`, filled(value)]] };
+        return {
+          ...{ kind: "PutRecords", streamName: name, shardHex: "0", records: [[`0/${value % 10}`, filled(value)]] },
+          ...(stream ? { counter: [0, HUGE + BigInt(value)] } : {}),
+        };
     }
   }
 
@@ -57,6 +60,7 @@ export class KinesisModel {
     else if (event.kind === "TagResource") this.#facts.set(`tag ${event.arn}`, event.set.get("tag") ?? "");
     else if (event.kind === "PutRecords") {
       this.#facts.set(`group ${event.streamName}`, "");
+      if (event.counter !== undefined) this.#facts.set(`counter ${event.streamName}`, String(event.counter[1]));
       for (const [key, record] of event.records) this.#put(`record ${event.streamName} ${key}`, record);
     } else if (event.kind === "DeleteRecords") for (const key of event.keys) this.#remove(`record ${event.streamName} ${key}`);
     else if (event.kind === "ExpireRecords") for (const fact of this.#recordsOf(event.streamName)) if (fact < `record ${event.streamName} ${event.below}`) this.#remove(fact);
