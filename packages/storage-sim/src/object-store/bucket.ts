@@ -35,10 +35,16 @@ export interface SimPart {
 export class Bucket {
   readonly #objects = new Map<string, SimObject>();
   readonly #uploads = new Map<string, SimUpload>();
+  readonly #completed = new Map<string, SimObject>();
   readonly #names = new SortedNames();
 
   get uploads(): Map<string, SimUpload> {
     return this.#uploads;
+  }
+
+  /** What became of uploads, by their ids, in a store that remembers it. */
+  get completed(): Map<string, SimObject> {
+    return this.#completed;
   }
 
   get objects(): ReadonlyMap<string, SimObject> {

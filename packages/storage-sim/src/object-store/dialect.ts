@@ -24,6 +24,12 @@ export interface ObjectStoreQuirks {
   readonly ignoresRanges?: boolean | undefined;
   /** Lists in another order than that of names, as directory buckets do. */
   readonly listsUnordered?: boolean | undefined;
+  /** Lists names as they are, whatever encoding is asked for, and does not say that they are encoded. */
+  readonly ignoresEncoding?: boolean | undefined;
+  /** The answer to a batch names also what was removed. */
+  readonly ignoresQuiet?: boolean | undefined;
+  /** The completion of an upload that was completed is answered as the first time, as long as its object is there. */
+  readonly repeatsCompletions?: boolean | undefined;
 }
 
 /** What an answer depends on beside the request. */
@@ -180,12 +186,16 @@ function deleteObjects(request: ObjectRequest, { bucket, quirks, isSpared }: Cir
   if (wrong !== undefined) return wrong;
   const items = readItems(request.body, "Delete", "Object");
   if (items === undefined || items.length === 0 || items.length > 1_000) return failureAnswer(400, "MalformedXML");
-  const errors: XmlNode[] = [];
+  const results: XmlNode[] = [];
   for (const { fields } of items) {
     const name = fields.get("Key");
     if (name === undefined) return failureAnswer(400, "MalformedXML");
-    if (isSpared(name)) errors.push(["Error", [["Key", name], ["Code", "InternalError"], ["Message", "As the simulated store says."]]]);
-    else bucket.remove(name);
+    if (isSpared(name)) {
+      results.push(["Error", [["Key", name], ["Code", "InternalError"], ["Message", "As the simulated store says."]]]);
+      continue;
+    }
+    bucket.remove(name);
+    if (quirks.ignoresQuiet === true) results.push(["Deleted", [["Key", name]]]);
   }
-  return xmlAnswer(200, ["DeleteResult", errors]);
+  return xmlAnswer(200, ["DeleteResult", results]);
 }

@@ -32,13 +32,14 @@ export function listObjects({ name: prefix, query }: ObjectRequest, { bucket, bu
   const rest = bucket.list(prefix, after, most + 1);
   const shown = rest.slice(0, page.shorten(Math.min(most, rest.length)));
   const isTruncated = shown.length < rest.length && asked > 0;
-  const contents = shown.map((it) => entryOf(it, bucket, query));
+  const encode = encoderOf(query, quirks);
+  const contents = shown.map((it) => entryOf(it, bucket, encode));
   const nodes: XmlNode[] = [
     ["Name", bucketName],
-    ["Prefix", encoded(prefix, query)],
+    ["Prefix", encode(prefix)],
     ["KeyCount", String(shown.length)],
     ["MaxKeys", String(asked)],
-    ...(query.get("encoding-type") === "url" ? [["EncodingType", "url"] as const] : []),
+    ...(encode === urlEncoded ? [["EncodingType", "url"] as const] : []),
     ["IsTruncated", String(isTruncated)],
     ...(isTruncated ? [["NextContinuationToken", toToken(shown.at(-1) ?? after)] as const] : []),
     ...(quirks.listsUnordered === true ? contents.reverse() : contents),
@@ -47,25 +48,26 @@ export function listObjects({ name: prefix, query }: ObjectRequest, { bucket, bu
 }
 
 /** ListMultipartUploads, in one page. */
-export function listUploads({ name: prefix, query }: ObjectRequest, { bucket, bucketName }: ListCircumstances): Answer {
+export function listUploads({ name: prefix, query }: ObjectRequest, { bucket, bucketName, quirks }: ListCircumstances): Answer {
+  const encode = encoderOf(query, quirks);
   const uploads = [...bucket.uploads.values()].filter((it) => it.name.startsWith(prefix)).sort(byName);
   const nodes: XmlNode[] = [
     ["Bucket", bucketName],
-    ["Prefix", encoded(prefix, query)],
+    ["Prefix", encode(prefix)],
     ["MaxUploads", "1000"],
-    ...(query.get("encoding-type") === "url" ? [["EncodingType", "url"] as const] : []),
+    ...(encode === urlEncoded ? [["EncodingType", "url"] as const] : []),
     ["IsTruncated", "false"],
-    ...uploads.map((it): XmlNode => ["Upload", [["Key", encoded(it.name, query)], ["UploadId", it.id], ["Initiated", new Date(it.startedAt).toISOString()]]]),
+    ...uploads.map((it): XmlNode => ["Upload", [["Key", encode(it.name)], ["UploadId", it.id], ["Initiated", new Date(it.startedAt).toISOString()]]]),
   ];
   return xmlAnswer(200, ["ListMultipartUploadsResult", nodes]);
 }
 
-function entryOf(name: string, bucket: Bucket, query: URLSearchParams): XmlNode {
+function entryOf(name: string, bucket: Bucket, encode: (text: string) => string): XmlNode {
   const object = bucket.objects.get(name);
   return [
     "Contents",
     [
-      ["Key", encoded(name, query)],
+      ["Key", encode(name)],
       ["LastModified", new Date(object?.modifiedAt ?? 0).toISOString()],
       ["ETag", object?.etag ?? ""],
       ["Size", String(object?.bytes.byteLength ?? 0)],
@@ -74,8 +76,16 @@ function entryOf(name: string, bucket: Bucket, query: URLSearchParams): XmlNode 
   ];
 }
 
-function encoded(text: string, query: URLSearchParams): string {
-  return query.get("encoding-type") === "url" ? text.split("/").map(encodeURIComponent).join("/") : text;
+function encoderOf(query: URLSearchParams, { ignoresEncoding = false }: ObjectStoreQuirks): (text: string) => string {
+  return query.get("encoding-type") === "url" && !ignoresEncoding ? urlEncoded : asItIs;
+}
+
+function urlEncoded(text: string): string {
+  return text.split("/").map(encodeURIComponent).join("/");
+}
+
+function asItIs(text: string): string {
+  return text;
 }
 
 function toToken(name: string): string {

@@ -1,6 +1,6 @@
 import { crc32c } from "@holdfast/bytes";
 import { emptyAnswer, failureAnswer, xmlAnswer, type Answer, type XmlNode } from "./answer.js";
-import { etagOf, etagOfParts, type SimPart, type SimUpload } from "./bucket.js";
+import { etagOf, etagOfParts, type SimObject, type SimPart, type SimUpload } from "./bucket.js";
 import { checksumHeaders, checksumRefusal, conditionRefusal, metadataOf, type Circumstances } from "./dialect.js";
 import type { ObjectRequest } from "./request.js";
 import { readItems } from "./request-body.js";
@@ -35,26 +35,26 @@ export function uploadPart(request: ObjectRequest, at: Circumstances): Answer {
 
 /** CompleteMultipartUpload: the step by which the object appears. */
 export function completeUpload(request: ObjectRequest, at: Circumstances): Answer {
+  const before = at.bucket.completed.get(request.query.get("uploadId") ?? "");
+  if (before !== undefined && before === at.bucket.objects.get(request.name)) return completed(request.name, before, at);
   const refused = conditionRefusal(request, at);
   if (refused !== undefined) return refused;
   const upload = uploadOf(request, at);
   if (upload === undefined) return NO_SUCH_UPLOAD();
   const parts = namedParts(request, upload);
   if ("refused" in parts) return failureAnswer(400, parts.refused, [["UploadId", upload.id]]);
-  const etag = etagOfParts(parts.named);
-  const checksum = compositeChecksum(parts.named);
-  at.bucket.put(upload.name, {
+  const object = {
     bytes: new Uint8Array(Buffer.concat(parts.named.map((it) => it.bytes))),
-    etag,
+    etag: etagOfParts(parts.named),
     modifiedAt: at.nowMs,
     contentType: upload.contentType,
     metadata: upload.metadata,
-    checksum,
-  });
+    checksum: compositeChecksum(parts.named),
+  };
+  at.bucket.put(upload.name, object);
   at.bucket.uploads.delete(upload.id);
-  const stated: readonly XmlNode[] = checksum === undefined ? [] : [["ChecksumCRC32C", checksum], ["ChecksumType", "COMPOSITE"]];
-  const answer = xmlAnswer(200, ["CompleteMultipartUploadResult", [["Bucket", at.bucketName], ["Key", upload.name], ["ETag", etag], ...stated]]);
-  return { ...answer, headers: { ...answer.headers, ...checksumHeaders(checksum) } };
+  if (at.quirks.repeatsCompletions === true) at.bucket.completed.set(upload.id, object);
+  return completed(upload.name, object, at);
 }
 
 /** AbortMultipartUpload. */
@@ -63,6 +63,12 @@ export function abortUpload(request: ObjectRequest, at: Circumstances): Answer {
   if (upload === undefined) return NO_SUCH_UPLOAD();
   at.bucket.uploads.delete(upload.id);
   return emptyAnswer(204);
+}
+
+function completed(name: string, { etag, checksum }: SimObject, { bucketName }: Circumstances): Answer {
+  const stated: readonly XmlNode[] = checksum === undefined ? [] : [["ChecksumCRC32C", checksum], ["ChecksumType", "COMPOSITE"]];
+  const answer = xmlAnswer(200, ["CompleteMultipartUploadResult", [["Bucket", bucketName], ["Key", name], ["ETag", etag], ...stated]]);
+  return { ...answer, headers: { ...answer.headers, ...checksumHeaders(checksum) } };
 }
 
 /** A part that is not the last one has at least so many bytes. */
