@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import * as kinesis from "@holdfast/kinesis";
+import * as runtime from "@holdfast/runtime";
 import * as snapshot from "@holdfast/snapshot";
 import * as storage from "@holdfast/storage";
 import * as storageFs from "@holdfast/storage-fs";
@@ -14,7 +15,7 @@ import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "../simulated/store-history.js";
 
 /** A package whose built code can be changed. */
-export type PatchablePackage = "kinesis" | "snapshot" | "storage-fs" | "storage-s3" | "wal";
+export type PatchablePackage = "kinesis" | "runtime" | "snapshot" | "storage-fs" | "storage-s3" | "wal";
 
 /** One literal replacement in one built file. */
 export interface Patch {
@@ -33,7 +34,7 @@ export class PatchError extends Error {
 }
 
 /** The code as it is. */
-export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis };
+export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis, runtime };
 
 /**
  * The code with changes made to it: the built files of the patched packages are copied, changed as text and imported, each time
@@ -53,6 +54,7 @@ export async function patchedModules(patches: readonly Patch[]): Promise<Modules
       storageS3: packages.has("storage-s3") ? await load("storage-s3", root, storageS3) : storageS3,
       wal: packages.has("wal") ? await load("wal", root, wal) : wal,
       snapshot: packages.has("snapshot") ? await load("snapshot", root, snapshot) : snapshot,
+      runtime: packages.has("runtime") ? await load("runtime", root, runtime) : runtime,
       kinesis: packages.has("kinesis") ? await load("kinesis", root, kinesis) : kinesis,
     };
   } finally {

@@ -1,4 +1,5 @@
 import * as kinesis from "@holdfast/kinesis";
+import * as runtime from "@holdfast/runtime";
 import * as snapshot from "@holdfast/snapshot";
 import * as storage from "@holdfast/storage";
 import * as storageFs from "@holdfast/storage-fs";
@@ -7,4 +8,4 @@ import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "./store-history.js";
 
 /** The packages as they are. */
-export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis };
+export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis, runtime };

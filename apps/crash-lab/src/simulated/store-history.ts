@@ -1,4 +1,5 @@
 import type * as kinesis from "@holdfast/kinesis";
+import type * as runtime from "@holdfast/runtime";
 import type * as snapshot from "@holdfast/snapshot";
 import type * as storage from "@holdfast/storage";
 import type * as storageFs from "@holdfast/storage-fs";
@@ -13,6 +14,7 @@ export interface ModulesUnderTest {
   readonly storageS3: typeof storageS3;
   readonly wal: typeof wal;
   readonly snapshot: typeof snapshot;
+  readonly runtime: typeof runtime;
   readonly kinesis: typeof kinesis;
 }
 

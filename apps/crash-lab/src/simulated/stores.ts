@@ -3,6 +3,7 @@ import { trialHistory } from "./trial-history.js";
 import { fsStore } from "./storage-fs/fs-store.js";
 import { kinesisDirectoryHistory } from "./kinesis/directory-history.js";
 import { kinesisHistory } from "./kinesis/kinesis-history.js";
+import { runtimeHistory } from "./runtime/runtime-history.js";
 import { stateHistory } from "./snapshot/state-history.js";
 import { walStore } from "./wal/wal-store.js";
 import { walObjectsHistory } from "./wal-objects/wal-objects-history.js";
@@ -14,4 +15,4 @@ export const walHistory: StoreHistory = trialHistory(walStore);
 export const fsHistory: StoreHistory = trialHistory(fsStore);
 
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, kinesisHistory, kinesisDirectoryHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, kinesisHistory, kinesisDirectoryHistory];

@@ -17,6 +17,10 @@ export function expectedError(error: unknown, what: string, { faults, calm }: { 
 
 /** What says that something which was there once is gone or changed. */
 const DAMAGE: ReadonlySet<string> = new Set([
+  "RUNTIME_CORRUPT",
+  "RUNTIME_DIVERGED",
+  "RUNTIME_MISSING",
+  "RUNTIME_UNSUPPORTED_VERSION",
   "SNAPSHOT_AHEAD_OF_LOG",
   "SNAPSHOT_CORRUPT",
   "SNAPSHOT_GAP",
