@@ -1,6 +1,7 @@
 import type { Canary } from "./canary.js";
 import { fsCanaries } from "./fs-canaries.js";
 import { kinesisCanaries } from "./kinesis-canaries.js";
+import { runtimeCanaries } from "./runtime-canaries.js";
 import { snapshotCanaries } from "./snapshot-canaries.js";
 import { walAccessCanaries } from "./wal-access-canaries.js";
 import { walFormatCanaries } from "./wal-format-canaries.js";
@@ -23,5 +24,6 @@ export const CANARIES: readonly Canary[] = [
   ...walObjectRemovalCanaries,
   ...walObjectReaderCanaries,
   ...snapshotCanaries,
+  ...runtimeCanaries,
   ...kinesisCanaries,
 ];
