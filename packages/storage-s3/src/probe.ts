@@ -144,7 +144,8 @@ async function tryConditionalParts(store: ObjectStore, name: string): Promise<bo
   const writeId = newWriteId(store.random);
   const free = await createInParts(store, `${name}-free`, writeId);
   if (free === "lost") return undefined;
-  if (free !== "made") return false;
+  if (free === "refused") return false;
+  // "Taken" is what a completion is told that was sent twice on its way, by itself.
   const head = await store.client.retry(undefined, (signal) => tryHead(store, `${name}-free`, signal));
   return head?.writeId === writeId;
 }
@@ -184,7 +185,8 @@ async function decided(store: ObjectStore, attempt: (signal: AbortSignal) => Pro
     } catch (error) {
       if (!(error instanceof RequestFailure)) throw error;
       if (isTaken(error)) return "taken";
-      if (error.outcome === "unknown") return "lost";
+      // An upload is gone when it is complete: the completion was sent twice on its way.
+      if (error.outcome === "unknown" || error.code === "NoSuchUpload") return "lost";
       throw error;
     }
   });

@@ -1,8 +1,11 @@
+import type { HttpPort, HttpRequest, HttpResponse } from "@holdfast/storage/ports";
 import { seededAdversary } from "@holdfast/storage-sim";
 import { parseObjectPlan, type ObjectStoreQuirks } from "@holdfast/storage-sim/object-store";
 import { describe, expect, it } from "vitest";
+import { connect } from "../src/connection.js";
+import { Probe } from "../src/probe.js";
 import { bytes, key, storageErrorOf, text } from "./support/fixtures.js";
-import { sim } from "./support/sim.js";
+import { sim, simOptions, type Sim } from "./support/sim.js";
 
 describe("the first create", () => {
   it.each<[string, ObjectStoreQuirks, string]>([
@@ -67,3 +70,45 @@ describe("the first create", () => {
     expect(it.store.requests).toBe(1);
   });
 });
+
+describe("the trial of uploads in parts", () => {
+  const failure = { operation: "create", key: key(), outcome: "not_applied" } as const;
+  const tried = (world: Sim): Promise<boolean> => {
+    const { store } = connect({ ...simOptions(world.store, world.clock, 1), attempts: 50 }, "test");
+    return world.run(new Probe(store, ".probe/", { conditionalPut: undefined, conditionalParts: undefined }).hasConditionalParts(failure));
+  };
+
+  it.each<[string, ObjectStoreQuirks, boolean]>([
+    ["obeys conditions", {}, true],
+    ["answers a completion once more as the first time", { repeatsCompletions: true }, true],
+    ["ignores conditions of completions", { ignoresConditions: "inParts" }, false],
+    ["does not know conditions of completions", { refusesConditions: "inParts" }, false],
+  ])("of a store that %s comes to the right result, also although every third answer is lost", async (_, quirks, expected) => {
+    expect(await tried(sim({ quirks }))).toBe(expected);
+    const chance = { kinds: ["lose", "drop", "late", "twice", "failAfter", "errorInside", "conflict"], faults: 3, outOf: 10 } as const;
+    for (let seed = 0; seed < 60; seed += 1) {
+      const adversary = seededAdversary(seed, { temper: "even" });
+      expect(await tried(sim({ quirks, adversary, chance, maxTurns: 3 })), `seed ${seed}`).toBe(expected);
+    }
+  });
+
+  it("is made again where a completion that was sent twice finds its upload gone", async () => {
+    const it = sim();
+    const port = it.store.port();
+    let completions = 0;
+    const request = async (sent: HttpRequest): Promise<HttpResponse> => {
+      if (sent.method === "POST" && sent.url.includes("uploadId=")) completions += 1;
+      // The second one is where nothing is; stores differ in what they look at first.
+      return completions === 2 && sent.method === "POST" ? twice(port, sent) : port.request(sent);
+    };
+    const { store } = connect({ ...simOptions(it.store, it.clock, 1), port: { ...port, request } }, "test");
+    const probe = new Probe(store, ".probe/", { conditionalPut: undefined, conditionalParts: undefined });
+    expect(await it.run(probe.hasConditionalParts(failure))).toBe(true);
+  });
+});
+
+/** Sends a completion, and once more without its condition, so that the answer is that the upload is gone. */
+async function twice(port: HttpPort, sent: HttpRequest): Promise<HttpResponse> {
+  await port.request(sent);
+  return port.request({ ...sent, headers: Object.fromEntries(Object.entries(sent.headers).filter(([name]) => name !== "if-none-match")) });
+}
