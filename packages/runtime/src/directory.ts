@@ -1,11 +1,10 @@
 import type { FsPort } from "@holdfast/storage/ports";
 import { fsBackend, type FsBackend } from "@holdfast/storage-fs";
-import { openLog } from "@holdfast/wal";
 import { localDirectories } from "./files/directory-access.js";
 import type { RuntimeFinding } from "./files/finding.js";
 import { runtimePrefix as filesPrefix } from "./files/layout.js";
 import { invalidArgument, requireWholeNumber } from "./errors.js";
-import { journalPrefix } from "./layout.js";
+import { openJournal } from "./journal.js";
 import { loadRuntime } from "./load.js";
 import { runtimeSettings, type RuntimeSettings } from "./options.js";
 import { Payloads } from "./payloads.js";
@@ -63,7 +62,7 @@ export async function openRuntimeDirectory<E extends EventPayloads = EventPayloa
 
 async function openOver<E extends EventPayloads, M>(storage: FsBackend, place: ProjectionPlace, settings: RuntimeSettings, payloads: Payloads<E, M>, options: RuntimeDirectoryOptions<E, M>): Promise<DurableRuntime<E, M>> {
   const { clock, random, signal, resolve } = options;
-  const log = await openLog({ storage, prefix: journalPrefix(settings.prefix), clock, random, signal });
+  const log = await openJournal({ storage, settings, clock, random, signal });
   try {
     const parts = { place, appendable: storage.appendable, log, settings };
     const known = await loadRuntime({ storage, log, settings, signal });

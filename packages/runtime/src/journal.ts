@@ -1,9 +1,25 @@
 import { isHoldfastError } from "@holdfast/storage";
-import type { Log, LogBatch, LogReader } from "@holdfast/wal";
+import { openLog, type Log, type LogBatch, type LogOptions, type LogReader } from "@holdfast/wal";
 import { RuntimeError } from "./errors.js";
+import { journalPrefix } from "./layout.js";
+import type { RuntimeSettings } from "./options.js";
 import type { RuntimeState } from "./state/runtime-state.js";
 import { decodeMutation, type Change } from "./stored/change.js";
 import { MalformedError } from "./stored/fields.js";
+
+/** What opening a journal needs. */
+export interface JournalPlace extends Pick<LogOptions, "storage" | "clock" | "random" | "signal"> {
+  readonly settings: Pick<RuntimeSettings, "prefix" | "pageBytes">;
+}
+
+/** Opens the journal for writing. Its segments are small: what was moved into pages goes with them, and opening reads the newest one. */
+export function openJournal({ settings, ...options }: JournalPlace): Promise<Log> {
+  const segmentBytes = Math.min(Math.max(2 * settings.pageBytes, MIN_SEGMENT_BYTES), MAX_SEGMENT_BYTES);
+  return openLog({ ...options, prefix: journalPrefix(settings.prefix), segmentBytes });
+}
+
+const MIN_SEGMENT_BYTES = 16 * 1024;
+const MAX_SEGMENT_BYTES = 64 * 2 ** 20;
 
 /** What a replay read. */
 export interface Replay {

@@ -1,10 +1,9 @@
 import { hasCode } from "@holdfast/storage";
-import { openLog, type Log } from "@holdfast/wal";
+import type { Log } from "@holdfast/wal";
 import { invalidArgument, RuntimeError } from "./errors.js";
 import type { RuntimeFinding } from "./files/finding.js";
 import type { RuntimeDiagnostic } from "./format/model.js";
-import { journalPrefix } from "./layout.js";
-import { countsAsBytes } from "./journal.js";
+import { countsAsBytes, openJournal } from "./journal.js";
 import { loadRuntime, type LoadedRuntime } from "./load.js";
 import { planCreateWorker, planDelete, planEnd, planEvent, planInput, planStopRuntime, planTranscript, planTrim } from "./mutations.js";
 import { runtimeSettings, type RuntimeSettings } from "./options.js";
@@ -51,7 +50,7 @@ export async function openRuntimeStore<E extends EventPayloads = EventPayloads, 
   const settings = runtimeSettings("openRuntimeStore", options);
   const payloads = new Payloads(options.schemas);
   const { storage, clock, random, signal } = options;
-  const log = await openLog({ storage, prefix: journalPrefix(settings.prefix), clock, random, signal });
+  const log = await openJournal({ storage, settings, clock, random, signal });
   try {
     const loaded = (await loadRuntime({ storage, log, settings, signal })) ?? (await startRuntime(log, settings, false));
     if (loaded.state.projection !== undefined) throw invalidArgument("openRuntimeStore", "this runtime has files behind its journal; open it with openRuntimeDirectory");
