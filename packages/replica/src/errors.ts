@@ -9,6 +9,10 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `REPLICA_UNSUPPORTED_VERSION`: written by a newer version of the format. Nothing was changed.
  * - `REPLICA_TOO_LARGE`: an object holds more than the caller allows.
  * - `REPLICA_GAP`: WAL that a restore needs is not there; `position` is the first one that is missing.
+ * - `REPLICA_FENCED`: another replicator has taken the generation over. This one writes nothing more.
+ * - `REPLICA_SOURCE_CHANGED`: the log that is replicated was replaced by another one, or has lost what was replicated already.
+ * - `REPLICA_TARGET_NOT_EMPTY`: where a log was to be restored something is; nothing was changed.
+ * - `REPLICA_CLOSED`: the replicator was closed.
  * - `REPLICA_OBJECT_GONE`: an object was removed while it was being restored from. A newer snapshot has taken its place.
  * - `REPLICA_GENERATION_MISMATCH`: two positions, or a segment and an iterator, belong to different generations.
  * - `REPLICA_OUT_OF_ORDER`: a segment that was announced to an iterator does not follow the one before it.
@@ -22,6 +26,10 @@ export type ReplicaErrorCode =
   | "REPLICA_UNSUPPORTED_VERSION"
   | "REPLICA_TOO_LARGE"
   | "REPLICA_GAP"
+  | "REPLICA_FENCED"
+  | "REPLICA_SOURCE_CHANGED"
+  | "REPLICA_TARGET_NOT_EMPTY"
+  | "REPLICA_CLOSED"
   | "REPLICA_OBJECT_GONE"
   | "REPLICA_GENERATION_MISMATCH"
   | "REPLICA_OUT_OF_ORDER"

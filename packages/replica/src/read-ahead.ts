@@ -5,12 +5,12 @@
  * @param discard - Lets go of work that was begun and whose result is not wanted any more.
  */
 export async function* inOrder<Item, Result>(
-  items: AsyncIterable<Item>,
+  items: AsyncIterable<Item> | Iterable<Item>,
   parallelism: number,
   start: (item: Item) => Promise<Result>,
   discard: (result: Result) => Promise<void>,
 ): AsyncGenerator<Result, void, undefined> {
-  const source = items[Symbol.asyncIterator]();
+  const source = iterate(items);
   const begun: Promise<Result>[] = [];
   let hasMore = true;
   try {
@@ -25,7 +25,7 @@ export async function* inOrder<Item, Result>(
       yield await first;
     }
   } finally {
-    await source.return?.();
+    await source.return();
     // What fails now was not asked for: the first failure is the one that is told.
     await Promise.allSettled(begun.map(async (it) => discard(await it)));
   }
@@ -35,4 +35,8 @@ export async function* inOrder<Item, Result>(
 function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
+}
+
+async function* iterate<Item>(items: AsyncIterable<Item> | Iterable<Item>): AsyncGenerator<Item, void, undefined> {
+  yield* items;
 }

@@ -37,13 +37,25 @@ export interface WalPiece {
  * REPLICA_INVALID_ARGUMENT. What the storage says. `signal.reason`.
  */
 export async function* downloadWal(client: WalSource, options: DownloadWalOptions): AsyncGenerator<WalPiece, void, undefined> {
-  const { generation, minIndex, parallelism = 8, signal } = options;
   requireOptions(options);
   const last = await requireIndexes(client, options);
-  let [index, end] = [minIndex, 0n];
   let current: WalSegmentInfo | undefined;
-  for await (const { segment, pieces, first } of inOrder(segmentsOf(client, options), parallelism, (it) => open(client, it, signal), close)) {
-    current = segment;
+  for await (const piece of downloadSegments(client, segmentsOf(client, options), options)) {
+    current = piece.segment;
+    yield piece;
+  }
+  // The list that was gone through now may lack what was there before.
+  if (current === undefined || comparePos(current, last) < 0) throw objectGone(last);
+}
+
+/** As {@link downloadWal}, of these segments, in this order. */
+export async function* downloadSegments(
+  client: WalSource,
+  segments: AsyncIterable<WalSegmentInfo> | Iterable<WalSegmentInfo>,
+  { generation, parallelism = 8, signal }: Pick<DownloadWalOptions, "generation" | "parallelism" | "signal">,
+): AsyncGenerator<WalPiece, void, undefined> {
+  let [index, end] = [-1n, 0n];
+  for await (const { segment, pieces, first } of inOrder(segments, parallelism, (it) => open(client, it, signal), close)) {
     if (segment.index !== index) [index, end] = [segment.index, 0n];
     if (segment.offset !== end) throw missingOffset(generation, index, end);
     try {
@@ -58,8 +70,6 @@ export async function* downloadWal(client: WalSource, options: DownloadWalOption
     }
     signal?.throwIfAborted();
   }
-  // The list that was gone through now may lack what was there before.
-  if (current === undefined || comparePos(current, last) < 0) throw objectGone(last);
 }
 
 interface OpenSegment {

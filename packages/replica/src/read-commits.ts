@@ -1,0 +1,52 @@
+import type { CallOptions } from "@holdfast/storage";
+import { ReplicaError } from "./errors.js";
+import { formatPos } from "./format/pos.js";
+import { bytesOf } from "./log-replica.js";
+import type { ReplicaClient } from "./replica-client.js";
+import type { RestorePlan } from "./restore-plan.js";
+import { StreamReader, type ReadCommit } from "./stream-reader.js";
+import { downloadSegments } from "./wal-downloader.js";
+
+/**
+ * The commits of a plan, in order, checked from the base on: numbers, links from commit to commit and index to index, and that nothing
+ * is missing.
+ *
+ * @throws REPLICA_GAP, REPLICA_CORRUPT, REPLICA_OBJECT_GONE. What the storage says. `signal.reason`.
+ */
+export async function* readCommits(
+  client: ReplicaClient,
+  { generation, base, indexes }: RestorePlan,
+  { parallelism, signal }: CallOptions & { readonly parallelism: number },
+): AsyncGenerator<ReadCommit, void, undefined> {
+  let nextSeq = base.seq + 1;
+  /** What the index before ended with. */
+  let link: number | undefined;
+  for (const { listed, bytes } of indexes) {
+    const { index } = listed;
+    const segments = listed.segments.filter(({ offset }) => bytes === undefined || offset < bytes);
+    const reader = new StreamReader(bytesOf(downloadSegments(client, segments, { generation, parallelism, signal })), { generation, index });
+    try {
+      await reader.claim();
+      const begin = await reader.begin();
+      if (begin?.firstSeq !== nextSeq || (link !== undefined && begin.after?.link !== link)) {
+        throw problem("REPLICA_CORRUPT", generation, index, 0n, "it does not follow the index before it");
+      }
+      link = begin.link;
+      while (bytes === undefined || reader.bytes < bytes) {
+        const commit = await reader.commit(link, nextSeq);
+        if (commit === undefined) break;
+        yield commit;
+        link = commit.link;
+        nextSeq = commit.firstSeq + commit.records.length;
+      }
+      if (bytes !== undefined && reader.bytes !== bytes) throw problem("REPLICA_GAP", generation, index, reader.bytes, `the next index goes on from byte ${bytes.toString()}`);
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+function problem(code: "REPLICA_CORRUPT" | "REPLICA_GAP", generation: string, index: bigint, offset: bigint, what: string): ReplicaError {
+  const position = formatPos({ generation, index, offset });
+  return new ReplicaError(code, `the WAL at ${position}: ${what}`, { operation: "restore", position });
+}

@@ -1,0 +1,379 @@
+import { isHoldfastError, systemClock, systemRandom } from "@holdfast/storage";
+import type { Clock, RandomSource } from "@holdfast/storage/ports";
+import type { LogSource } from "@holdfast/wal";
+import { beginStream, type BegunStream } from "./begin-stream.js";
+import { invalidArgument, ReplicaError } from "./errors.js";
+import type { ReplicaClient } from "./replica-client.js";
+import type { StreamWriter } from "./stream-writer.js";
+
+/** The log that is replicated: a `LogReader`, or a `Log` of bytes. */
+export type ReplicationSource = Pick<LogSource<Uint8Array>, "readBatches" | "get" | "firstSeq"> & { readonly logId: string | undefined };
+
+/** Options of {@link openReplicator}. */
+export interface ReplicatorOptions {
+  /** Delivers only what no crash takes back, as readers and logs do. Not closed. */
+  readonly source: ReplicationSource;
+  readonly target: ReplicaClient;
+  /** Bytes after which a segment is written without waiting: 1 KiB to 64 MiB. Default 1 MiB. */
+  readonly batchBytes?: number | undefined;
+  /** Milliseconds between looks at the source, and so between segments while there is less: 1 to 3,600,000. Default 1,000. */
+  readonly batchMs?: number | undefined;
+  /** Bytes of WAL after which a new index begins: 1 KiB to 1 GiB. Default 64 MiB. */
+  readonly indexBytes?: number | undefined;
+  /** After a failure it is tried again in `minMs` (100), then in twice as long, up to `maxMs` (30,000); each time somewhat less, by chance. */
+  readonly retry?: { readonly minMs: number; readonly maxMs: number } | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: RandomSource | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a replication is going. */
+export interface ReplicatorStatus {
+  readonly generation: string | undefined;
+  /** The last record that is in the replica; `undefined`: nothing was written yet. */
+  readonly seq: number | undefined;
+  /** The last record that was read from the source. */
+  readonly sourceSeq: number | undefined;
+  /** Bytes that were read and are not in the replica. */
+  readonly lagBytes: number;
+  /** Milliseconds since the oldest of them was committed, by the clocks of the two; 0 if there is none. */
+  readonly lagMs: number;
+  /** Segments written, and bytes in them, unpacked. */
+  readonly puts: number;
+  readonly putBytes: number;
+  /** Failures in a row; 0 while it goes well. */
+  readonly failures: number;
+  /** What failed last; `undefined` since the last success. */
+  readonly lastError: unknown;
+  /** `failed`: it was given up, `lastError` says why. */
+  readonly state: "running" | "failed" | "closed";
+}
+
+/** A running replication. Made by {@link openReplicator}. */
+export interface Replicator extends AsyncDisposable {
+  status(): ReplicatorStatus;
+  /** Resolves when everything that the source has now is in the replica. @throws What gave the replication up. REPLICA_CLOSED. `signal.reason`. */
+  sync(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  /** Resolves when the record `seq` is in the replica, durable. Does not hurry it. @throws As {@link sync}. */
+  waitFor(seq: number, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
+  /** Ships what there is, for at most `flushTimeoutMs` (10,000) milliseconds, and stops. Idempotent. */
+  close(options?: { readonly flushTimeoutMs?: number | undefined }): Promise<void>;
+}
+
+/**
+ * Ships a log to a replica, continuously. Takes over the newest generation of the log, or begins one when there is none or the
+ * log does not go on where it ends. A replicator that is opened later fences this one.
+ *
+ * @throws REPLICA_INVALID_ARGUMENT. What the storages say, if it cannot begin. REPLICA_CORRUPT, if the end of the generation is damaged.
+ */
+export async function openReplicator(options: ReplicatorOptions): Promise<Replicator> {
+  const settings = checked(options);
+  options.signal?.throwIfAborted();
+  const replicator = new LogReplicator(settings);
+  await replicator.start(options.signal);
+  return replicator;
+}
+
+interface Settings {
+  readonly source: ReplicationSource;
+  readonly target: ReplicaClient;
+  readonly batchBytes: number;
+  readonly batchMs: number;
+  readonly indexBytes: number;
+  readonly retry: { readonly minMs: number; readonly maxMs: number };
+  readonly clock: Clock;
+  readonly random: RandomSource;
+}
+
+/** What somebody waits for: a record, or the end of a pass through everything that is new. */
+type Awaited = { readonly seq: number } | { readonly pass: number };
+
+interface Waiter {
+  readonly awaited: Awaited;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** One loop: read what is new, send it, sleep. Nothing else touches the target. */
+class LogReplicator implements Replicator {
+  readonly #settings: Settings;
+  readonly #stop = new AbortController();
+  readonly #waiters = new Set<Waiter>();
+  /** Passes through the source that were begun. */
+  #passes = 0;
+  #writer: StreamWriter | undefined;
+  /** Of the log that the writer ships. */
+  #logId: string | undefined;
+  #uncompared: BegunStream["uncompared"];
+  #oldestPendingMs: number | undefined;
+  #failures = 0;
+  #lastError: unknown;
+  #failure: { readonly error: unknown } | undefined;
+  #isClosing = false;
+  #loop: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  /** Ends the sleep. */
+  #wake = (): void => undefined;
+  #isWoken = false;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  async start(signal: AbortSignal | undefined): Promise<void> {
+    await this.#begin(signal);
+    this.#loop = this.#run();
+  }
+
+  status(): ReplicatorStatus {
+    const writer = this.#writer;
+    const { clock } = this.#settings;
+    return {
+      generation: writer?.generation,
+      seq: writer === undefined ? undefined : writer.nextSeq - 1,
+      sourceSeq: writer === undefined ? undefined : writer.gatheredSeq - 1,
+      lagBytes: writer?.hasRecords() === true ? writer.pendingBytes : 0,
+      lagMs: this.#oldestPendingMs === undefined ? 0 : Math.max(0, clock.now() - this.#oldestPendingMs),
+      puts: writer?.puts ?? 0,
+      putBytes: writer?.putBytes ?? 0,
+      failures: this.#failures,
+      lastError: this.#lastError,
+      state: this.#state(),
+    };
+  }
+
+  async sync({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    this.#wakeUp();
+    await this.#wait("sync", signal, { pass: this.#passes + 1 });
+  }
+
+  async waitFor(seq: number, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    this.#requireRunning("waitFor");
+    if (this.#writer === undefined || seq >= this.#writer.nextSeq) await this.#wait("waitFor", signal, { seq });
+  }
+
+  close({ flushTimeoutMs = 10_000 }: { readonly flushTimeoutMs?: number | undefined } = {}): Promise<void> {
+    this.#closing ??= this.#close(flushTimeoutMs);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(flushTimeoutMs: number): Promise<void> {
+    this.#isClosing = true;
+    this.#wakeUp();
+    const cancel = this.#settings.clock.setTimer(() => {
+      this.#stop.abort(closed("close"));
+    }, flushTimeoutMs);
+    await this.#loop;
+    cancel();
+    this.#rejectWaiters(closed("waitFor"));
+  }
+
+  async #run(): Promise<void> {
+    const { batchMs } = this.#settings;
+    while (!this.#isStopped()) {
+      try {
+        this.#passes += 1;
+        const isEnd = await this.#ship();
+        this.#failures = 0;
+        this.#lastError = undefined;
+        this.#resolveWaiters(isEnd);
+        if (!isEnd) continue;
+        if (this.#isClosing) return;
+        await this.#sleep(batchMs);
+      } catch (error) {
+        if (this.#isStopped()) return;
+        this.#lastError = error;
+        if (isFinal(error)) {
+          this.#failure = { error };
+          this.#rejectWaiters(error);
+          return;
+        }
+        await this.#sleepAfterFailure();
+      }
+    }
+  }
+
+  /** Sends one segment of what is new. @returns Whether that was all. */
+  async #ship(): Promise<boolean> {
+    const { source, batchBytes } = this.#settings;
+    const { signal } = this.#stop;
+    const writer = this.#writer ?? (await this.#begin(signal));
+    if (writer === undefined) return true;
+    if (source.logId !== this.#logId) throw sourceChanged("another log is in its place");
+    let isEnd = true;
+    if (writer.pendingBytes < batchBytes) {
+      for await (const { firstSeq, committedAtMs, values } of source.readBatches({ from: writer.gatheredSeq, signal })) {
+        if (firstSeq !== writer.gatheredSeq) throw sourceChanged(`it goes on with record ${firstSeq} instead of ${writer.gatheredSeq}`);
+        await this.#compare();
+        this.#oldestPendingMs ??= committedAtMs;
+        writer.add({ firstSeq, committedAtMs, records: values });
+        isEnd = writer.pendingBytes < batchBytes;
+        if (!isEnd) break;
+      }
+    } else isEnd = false;
+    if (!writer.hasRecords()) return true;
+    await writer.send({ signal });
+    if (!writer.hasRecords()) this.#oldestPendingMs = undefined;
+    return isEnd && !writer.hasRecords();
+  }
+
+  /** What the replica ends with is what the source has there. */
+  async #compare(): Promise<void> {
+    if (this.#uncompared === undefined) return;
+    const { seq, value } = this.#uncompared;
+    const record = await this.#settings.source.get(seq, { signal: this.#stop.signal });
+    if (record === undefined || Buffer.compare(record.value, value) !== 0) throw sourceChanged(`record ${seq} is not the one that was replicated`);
+    this.#uncompared = undefined;
+  }
+
+  /** `undefined`: there is no log yet. */
+  async #begin(signal: AbortSignal | undefined): Promise<StreamWriter | undefined> {
+    const { source, target: client, random, indexBytes } = this.#settings;
+    // A reader looks at the storage when it is asked for something.
+    await source.get(source.firstSeq, { signal });
+    const { logId } = source;
+    if (logId === undefined) return undefined;
+    this.#logId = logId;
+    const { writer, uncompared } = await beginStream({ client, source, logId, random, indexBytes, signal });
+    this.#writer = writer;
+    this.#uncompared = uncompared;
+    return writer;
+  }
+
+  /** Until it is time, or somebody is in a hurry. */
+  async #sleep(ms: number): Promise<void> {
+    if (this.#isWoken || this.#isClosing) {
+      this.#isWoken = false;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const cancel = this.#settings.clock.setTimer(resolve, ms);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#wake = () => undefined;
+    this.#isWoken = false;
+  }
+
+  /** Longer after each failure. Nobody hurries this: what has just failed is not asked without a pause. */
+  async #sleepAfterFailure(): Promise<void> {
+    const { retry, random, clock } = this.#settings;
+    const ms = jittered(Math.min(retry.maxMs, retry.minMs * 2 ** Math.min(this.#failures, 30)), random);
+    this.#failures += 1;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.setTimer(resolve, ms);
+      const stop = (): void => {
+        cancel();
+        resolve();
+      };
+      this.#stop.signal.addEventListener("abort", stop, { once: true });
+    });
+  }
+
+  #wakeUp(): void {
+    this.#isWoken = true;
+    this.#wake();
+  }
+
+  #state(): ReplicatorStatus["state"] {
+    if (this.#failure !== undefined) return "failed";
+    return this.#isClosing ? "closed" : "running";
+  }
+
+  #requireRunning(operation: string): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#isClosing) throw closed(operation);
+  }
+
+  #isStopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  async #wait(operation: string, signal: AbortSignal | undefined, awaited: Awaited): Promise<void> {
+    signal?.throwIfAborted();
+    this.#requireRunning(operation);
+    await new Promise<void>((resolve, reject) => {
+      const waiter: Waiter = { awaited, resolve, reject };
+      this.#waiters.add(waiter);
+      const abandon = (): void => {
+        this.#waiters.delete(waiter);
+        reject(reasonOf(signal));
+      };
+      signal?.addEventListener("abort", abandon, { once: true });
+    });
+  }
+
+  /** @param isEnd - Whether the pass has gone through everything that was there when it began. */
+  #resolveWaiters(isEnd: boolean): void {
+    const arrivedBelow = this.#writer?.nextSeq ?? 0;
+    for (const waiter of this.#waiters) {
+      const { awaited } = waiter;
+      if ("seq" in awaited ? awaited.seq >= arrivedBelow : !isEnd || awaited.pass > this.#passes) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  #rejectWaiters(error: unknown): void {
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters.clear();
+  }
+}
+
+/** Whether trying again cannot help. */
+function isFinal(error: unknown): boolean {
+  return isHoldfastError(error) && FINAL_CODES.has(error.code);
+}
+
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  "REPLICA_FENCED",
+  "REPLICA_SOURCE_CHANGED",
+  "REPLICA_CORRUPT",
+  "REPLICA_INVALID_ARGUMENT",
+  "WAL_TRIMMED",
+  "WAL_CORRUPT",
+  "WAL_SEGMENT_MISSING",
+  "WAL_CLOSED",
+  "STORAGE_CLOSED",
+]);
+
+/** Between half of it and all of it. */
+function jittered(ms: number, random: RandomSource): number {
+  const [chance = 0] = random.bytes(1);
+  return Math.ceil(ms * (0.5 + chance / 512));
+}
+
+function checked(options: ReplicatorOptions): Settings {
+  const { source, target, batchBytes = 1 << 20, batchMs = 1000, indexBytes = 64 << 20, retry = { minMs: 100, maxMs: 30_000 } } = options;
+  requireWithin("batchBytes", batchBytes, 1 << 10, 64 << 20);
+  requireWithin("batchMs", batchMs, 1, 3_600_000);
+  requireWithin("indexBytes", indexBytes, 1 << 10, 1 << 30);
+  requireWithin("retry.minMs", retry.minMs, 1, 3_600_000);
+  requireWithin("retry.maxMs", retry.maxMs, retry.minMs, 86_400_000);
+  return { source, target, batchBytes, batchMs, indexBytes, retry, clock: options.clock ?? systemClock, random: options.random ?? systemRandom };
+}
+
+function requireWithin(name: string, value: number, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw invalidArgument("openReplicator", `${name} is ${value}; it must be a whole number from ${min} to ${max}`);
+}
+
+function sourceChanged(what: string): ReplicaError {
+  return new ReplicaError("REPLICA_SOURCE_CHANGED", `the log that is replicated: ${what}`, { operation: "replicate" });
+}
+
+function closed(operation: string): ReplicaError {
+  return new ReplicaError("REPLICA_CLOSED", `${operation}: the replicator is closed`, { operation });
+}
+
+/** Why a signal was aborted. Whoever aborts says it, and it may be anything. */
+function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error(String(reason));
+}

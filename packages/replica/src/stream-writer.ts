@@ -1,0 +1,163 @@
+import { hasCode, type CallOptions } from "@holdfast/storage";
+import { ReplicaError } from "./errors.js";
+import { encodeBegin, encodeClaim, encodeCommit, type StreamClaim, type StreamCommit } from "./format/log-stream.js";
+import { formatPos, type Pos } from "./format/pos.js";
+import type { ReplicaClient } from "./replica-client.js";
+import type { StreamEnd } from "./stream-end.js";
+
+/** What is written next: bytes at a place, and what is true when they are there. */
+interface Unsent {
+  readonly pos: Pos;
+  readonly bytes: Uint8Array;
+  readonly nextSeq: number;
+}
+
+/**
+ * Writes the WAL of a generation. Whoever writes owns an index, by having made its first segment; who comes later takes the next one
+ * and says how much of this one counts. So no two ever write one name, and what the earlier one writes after that is not part of the
+ * generation. It finds out by looking for the next index behind each write, before it tells anybody that the write is done.
+ */
+export class StreamWriter {
+  readonly #client: ReplicaClient;
+  readonly #claim: Omit<StreamClaim, "index">;
+  readonly #indexBytes: number;
+  #index: bigint;
+  #offset: bigint;
+  #link: number;
+  /** Of the next record that is gathered. */
+  #gatheredSeq: number;
+  #gathered: Uint8Array[] = [];
+  #gatheredBytes = 0;
+  #unsent: Unsent | undefined;
+  #nextSeq: number;
+  /** Segments written. */
+  puts = 0;
+  /** Bytes in them, unpacked. */
+  putBytes = 0;
+
+  /**
+   * @param claimed - The index that was claimed, and bytes of it that are there: those of its claim.
+   * @param end - Where the WAL before it ends; `undefined`: the generation begins.
+   */
+  constructor(options: {
+    readonly client: ReplicaClient;
+    readonly claim: Omit<StreamClaim, "index">;
+    readonly claimed: { readonly index: bigint; readonly bytes: number };
+    readonly end: StreamEnd | undefined;
+    readonly firstSeq: number;
+    readonly indexBytes: number;
+  }) {
+    const { client, claim, claimed, end, firstSeq, indexBytes } = options;
+    this.#client = client;
+    this.#claim = claim;
+    this.#indexBytes = indexBytes;
+    this.#index = claimed.index;
+    this.#offset = BigInt(claimed.bytes);
+    this.#gatheredSeq = firstSeq;
+    this.#nextSeq = firstSeq;
+    const begin = encodeBegin({ after: end, firstSeq });
+    this.#link = begin.link;
+    this.#gather(begin.bytes);
+  }
+
+  get generation(): string {
+    return this.#claim.generation;
+  }
+
+  /** Records below this sequence number are in the replica. */
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  /** Bytes that were gathered and not sent yet. */
+  get pendingBytes(): number {
+    return this.#gatheredBytes + (this.#unsent?.bytes.length ?? 0);
+  }
+
+  /** The sequence number that the next commit has to begin with. */
+  get gatheredSeq(): number {
+    return this.#gatheredSeq;
+  }
+
+  /** Whether there are records to be sent. A begin alone is not worth an object. */
+  hasRecords(): boolean {
+    return this.#gatheredSeq > this.#nextSeq;
+  }
+
+  /** Takes a commit into what is sent next. */
+  add(commit: StreamCommit): void {
+    const { bytes, link } = encodeCommit(commit, this.#link);
+    this.#link = link;
+    this.#gatheredSeq = commit.firstSeq + commit.records.length;
+    this.#gather(bytes);
+  }
+
+  /**
+   * Sends what was gathered, as one segment. After a failure the same bytes are sent again.
+   *
+   * @throws REPLICA_FENCED: somebody else has taken over. What the storage says.
+   */
+  async send(options: CallOptions): Promise<void> {
+    this.#unsent ??= this.#seal();
+    const { pos, bytes, nextSeq } = this.#unsent;
+    const { outcome, rawSize } = await this.#write(pos, bytes, options);
+    if (outcome === "adopted" || rawSize !== bytes.length) throw fenced(pos);
+    await this.#requireOwned(options);
+    this.#unsent = undefined;
+    this.#offset = pos.offset + BigInt(bytes.length);
+    this.#nextSeq = nextSeq;
+    this.puts += 1;
+    this.putBytes += bytes.length;
+    if (this.#offset >= BigInt(this.#indexBytes)) this.#startIndex();
+  }
+
+  /** The next index begins with the next segment: claim, begin and records in one. */
+  #startIndex(): void {
+    const end = { index: this.#index, bytes: this.#offset, link: this.#link };
+    const begin = encodeBegin({ after: end, firstSeq: this.#nextSeq });
+    this.#index += 1n;
+    this.#offset = 0n;
+    this.#link = begin.link;
+    this.#gather(encodeClaim({ ...this.#claim, index: this.#index }));
+    this.#gather(begin.bytes);
+  }
+
+  #gather(bytes: Uint8Array): void {
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+  }
+
+  #seal(): Unsent {
+    const pos = { generation: this.generation, index: this.#index, offset: this.#offset };
+    const sealed = { pos, bytes: new Uint8Array(Buffer.concat(this.#gathered)), nextSeq: this.#gatheredSeq };
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    return sealed;
+  }
+
+  async #write(pos: Pos, bytes: Uint8Array, options: CallOptions): ReturnType<ReplicaClient["writeWalSegment"]> {
+    try {
+      return await this.#client.writeWalSegment(pos, bytes, options);
+    } catch (error) {
+      throw hasCode(error, "REPLICA_CONFLICT") ? fenced(pos, error) : error;
+    }
+  }
+
+  /** Nobody has claimed the next index. Whoever claims it later finds what was just written. */
+  async #requireOwned(options: CallOptions): Promise<void> {
+    const pos = { generation: this.generation, index: this.#index + 1n, offset: 0n };
+    try {
+      // Never started, and so nothing is held.
+      await this.#client.walSegmentReader(pos, options);
+    } catch (error) {
+      if (hasCode(error, "REPLICA_NOT_FOUND")) return;
+      throw error;
+    }
+    throw fenced(pos);
+  }
+}
+
+function fenced(pos: Pos, cause?: unknown): ReplicaError {
+  const position = formatPos(pos);
+  return new ReplicaError("REPLICA_FENCED", `another replicator has written ${position}, and has taken the generation over`, { operation: "replicate", position, cause });
+}
