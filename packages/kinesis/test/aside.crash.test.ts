@@ -1,6 +1,7 @@
 import { exhaust } from "@holdfast/storage-sim";
 import { describe, expect, it } from "vitest";
 import { loadKinesisState, salvageKinesis } from "../src/index.js";
+import { runs } from "./support/runs.js";
 import { backend, contents, fill, filesIn, newSim, open, type Sim } from "./support/sim.js";
 import { vector } from "./support/vectors.js";
 
@@ -42,7 +43,7 @@ describe.each(cases)("$name", ({ name, concerned }) => {
           expect(isWhole ? [APPENDED] : [before.retained, APPENDED]).toContain(after.retained);
           if (isWhole) completed += 1;
         },
-        { limit: 3, branches: 2 },
+        { limit: runs(2), branches: 2 },
       );
     }
     expect(completed).toBeGreaterThan(0);
