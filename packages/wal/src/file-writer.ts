@@ -148,7 +148,10 @@ class FileWriter implements LogWriter {
   async trim(seq: number): Promise<void> {
     if (this.#full) {
       // Also without a higher floor: there may be room by now.
-      await this.#trimWhenFull(Math.max(seq, this.#floor.seq));
+      await this.#trimWhenFull(Math.max(seq, this.#floor.seq)).catch((error: unknown) => {
+        // Where the floor is durable the trim is done. That there still is no room for the copies is told by the appends.
+        if (!hasCode(error, "STORAGE_FULL") || this.#durableFloorSeq < seq) throw error;
+      });
       return;
     }
     // A floor that was only read may be what an interrupted trim left in the cache: it is written again.
@@ -310,12 +313,27 @@ class FileWriter implements LogWriter {
       await segment.begin(begin);
     } catch (error) {
       await segment.close().catch(() => undefined); // The first error says more.
+      if (hasCode(error, "STORAGE_FULL")) await this.#removeBegun(segment.number, begin, error);
       // No frame was written behind it, so it is as if this opening had been cut short: the next attempt takes the next number.
       throw notApplied(error);
     }
     this.#durableFloorSeq = begin.floor.seq;
     this.writtenBytes += SEGMENT_HEADER_BYTES + BLOCK_BYTES;
     return segment;
+  }
+
+  /**
+   * Takes away a segment whose begin found no room, and with it a floor that may stand there all the same: it would be obeyed.
+   *
+   * @throws `cause`, which leaves open what was written, if there is such a floor and the segment cannot be removed.
+   */
+  async #removeBegun(number: number, { floor }: Begin, cause: unknown): Promise<void> {
+    try {
+      await this.#files.remove([number]);
+    } catch (error) {
+      if (floor.seq > this.#durableFloorSeq) throw cause;
+      announceProblem(this.#options.prefix, "remove an unfinished segment", error);
+    }
   }
 
   #prepareNext(): void {
@@ -371,7 +389,9 @@ class FileWriter implements LogWriter {
     const segment = await this.#begin(this.#inheritingBegin(inheritance, floor));
     this.#floor = floor;
     this.#chain.dropBelow(this.#floor.number);
-    await this.#files.remove(this.#files.numbers.filter((number) => number < floor.number));
+    await this.#files.remove(this.#files.numbers.filter((number) => number < floor.number)).catch((error: unknown) => {
+      announceProblem(prefix, "remove trimmed segments", error); // The next trim or opening tries again.
+    });
     // If there is still no room, the floor holds and the log stays as it is.
     if (!(await this.#copyInto(segment, inheritance))) throw unsteady(prefix);
     this.#full = false;

@@ -133,7 +133,10 @@ export interface LogRecovery {
   readonly scannedSegments: number;
   /** Bytes read. */
   readonly scannedBytes: number;
-  /** No room for the interrupted commits: readable and trimmable, appends reject STORAGE_FULL until something is trimmed. */
+  /**
+   * No room for the interrupted commits: readable and trimmable, appends reject STORAGE_FULL. A trim, which is done also if this is
+   * still true behind it, makes room and tries once more.
+   */
   readonly readOnlyUntilTrimmed: boolean;
   /** On object storage: how this handle became the writer. `undefined` in files. */
   readonly takeover: LogTakeover | undefined;

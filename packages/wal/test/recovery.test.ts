@@ -233,8 +233,10 @@ describe("a disk that is full when the log is opened", () => {
     expect(log.recovery.readOnlyUntilTrimmed).toBe(true);
     // Room for the floor, but not for the copies: the first file stays, since record 2 is in it.
     disk.freeBytes = 10_000;
-    expect(await history.trim(log, 2)).toMatchObject({ code: "STORAGE_FULL" });
+    expect(await history.trim(log, 2), "the floor is durable").toBeUndefined();
+    expect(log.firstSeq).toBe(2);
     expect(log.recovery.readOnlyUntilTrimmed).toBe(true);
+    expect((await holdfastError(log.append(bytesOf("refused")), "STORAGE_FULL")).outcome).toBe("not_applied");
     disk.freeBytes = MIB;
     expect(await history.trim(log, 2), "the same floor once more").toBeUndefined();
     expect(log.recovery.readOnlyUntilTrimmed).toBe(false);

@@ -55,12 +55,14 @@ export class History {
 
   /** Trims. Never rejects; answers the error if there was one. */
   async trim(log: Log, seq: number): Promise<unknown> {
-    this.#floorAsked = Math.max(this.#floorAsked, seq);
+    const asked = this.#floorAsked;
+    this.#floorAsked = Math.max(asked, seq);
     try {
       await log.trim(seq);
       this.#floorDone = Math.max(this.#floorDone, seq);
       return undefined;
     } catch (error) {
+      if (isHoldfastError(error) && error.outcome === "not_applied") this.#floorAsked = asked;
       return error;
     }
   }

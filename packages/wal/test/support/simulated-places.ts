@@ -1,7 +1,7 @@
 import { storageKey, type StorageBackend } from "@holdfast/storage";
 import { fsBackend } from "@holdfast/storage-fs";
 import { s3Backend } from "@holdfast/storage-s3";
-import { mildAdversary, seededRandom, SimDisk, virtualClock, type FaultPlan } from "@holdfast/storage-sim";
+import { mildAdversary, seededRandom, SimDisk, virtualClock, type SimDiskOptions } from "@holdfast/storage-sim";
 import { SimObjectStore, type SimClient } from "@holdfast/storage-sim/object-store";
 import type { Place } from "./backends.js";
 import { mortalBackend } from "./mortal-backend.js";
@@ -14,7 +14,7 @@ export interface SimDiskPlace extends Place {
   losePower(): Promise<void>;
 }
 
-export function simDiskPlace(options: { readonly faults?: FaultPlan; readonly capacityBytes?: number } = {}): SimDiskPlace {
+export function simDiskPlace(options: Partial<Pick<SimDiskOptions, "adversary" | "capacityBytes">> = {}): SimDiskPlace {
   let disk = new SimDisk({ profile: "posix", adversary: mildAdversary, ...options });
   const parts = { clock: virtualClock(), random: seededRandom(1) };
   let life = new AbortController();
