@@ -633,7 +633,10 @@ describe("a reader", () => {
     await a.close();
   });
 
-  test("asks for the next object, and lists every tenth time or after five seconds", async () => {
+  test.each([
+    { pollMs: 100, looks: 20, reads: 18, lists: 4 },
+    { pollMs: undefined, looks: 60, reads: 48, lists: 24 },
+  ])("asks for the next object, and lists every tenth time or after five seconds (pollMs $pollMs)", async ({ pollMs, looks, reads, lists }) => {
     const storage = memoryBackend({ appendable: false });
     const clock = new ManualClock();
     const a = await openLog({ storage, prefix: PREFIX });
@@ -650,17 +653,18 @@ describe("a reader", () => {
         return storage.list(prefix, options);
       },
     };
-    const reader = await openLogReader({ storage: counting, prefix: PREFIX, clock, pollMs: 100 });
+    const reader = await openLogReader({ storage: counting, prefix: PREFIX, clock, pollMs });
     const abort = new AbortController();
     const following = all(reader.follow({ signal: abort.signal }));
     await turns();
     asked.length = 0;
-    for (let looks = 0; looks < 20; looks++) {
-      clock.advance(100);
+    for (let count = 0; count < looks; count++) {
+      clock.advance(pollMs ?? 1000);
       await turns();
     }
-    expect(asked.filter((it) => it === "read")).toHaveLength(18);
-    expect(asked.filter((it) => it === "list"), "floors and the end, twice").toHaveLength(4);
+    // The README's price of a follower rests on these.
+    expect(asked.filter((it) => it === "read")).toHaveLength(reads);
+    expect(asked.filter((it) => it === "list"), "floors and the end, each time").toHaveLength(lists);
     abort.abort();
     await following;
     await reader.close();
