@@ -75,10 +75,16 @@ export class JsonReader {
   string(): string {
     this.#expect("string");
     const start = this.#at + 1;
+    const bytes = this.#bytes;
+    const plainEnd = endOfPlain(bytes, start);
+    if (bytes[plainEnd] === QUOTE && plainEnd - start <= MAX_PLAIN) {
+      this.#at = plainEnd + 1;
+      return String.fromCharCode(...bytes.subarray(start, plainEnd));
+    }
     const { end, escaped } = this.#endOfString(start);
     this.#at = end + 1;
     const fault = (reason: JsonFaultReason, message: string, at: number): JsonError => this.fault(reason, message, at);
-    return escaped ? unescape(this.#bytes, start, end, fault) : decodeText(this.#bytes, start, end, fault);
+    return escaped ? unescape(bytes, start, end, fault) : decodeText(bytes, start, end, fault);
   }
 
   /** The next value as `true` or `false`. */
@@ -309,10 +315,21 @@ const LETTER_N = 0x6e;
 const LETTER_T = 0x74;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
+const DELETE = 0x7f;
 
 const ascii = new TextDecoder("latin1");
+/** Up to here a text of ASCII without escapes, such as a name, is made faster without a decoder. */
+const MAX_PLAIN = 64;
 /** Of what was read as JSON, and therefore is UTF-8. */
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Behind the ASCII characters that stand for themselves. */
+function endOfPlain(bytes: Uint8Array, start: number): number {
+  const limit = Math.min(bytes.length, start + MAX_PLAIN + 1);
+  let at = start;
+  for (let byte = bytes[at] ?? 0; at < limit && byte >= SPACE && byte < DELETE && byte !== QUOTE && byte !== BACKSLASH; byte = bytes[at] ?? 0) at += 1;
+  return at;
+}
 
 function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= DIGIT_0 && byte <= 0x39;

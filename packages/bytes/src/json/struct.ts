@@ -77,7 +77,7 @@ function orNull<T>(type: JsonType<T>): JsonType<T | undefined> {
 }
 
 function readNames<T>(reader: JsonReader, fields: Fields<T>, byName: ReadonlyMap<string, keyof T>, value: Partial<T>): void {
-  const seen = new Set<keyof T>();
+  const seen: (keyof T)[] = [];
   reader.object((name, offset) => {
     const key = byName.get(name);
     if (key === undefined) {
@@ -85,8 +85,8 @@ function readNames<T>(reader: JsonReader, fields: Fields<T>, byName: ReadonlyMap
       return;
     }
     reader.path.push(name);
-    if (seen.has(key)) throw reader.fault("duplicate_field", "the field comes twice", offset);
-    seen.add(key);
+    if (seen.includes(key)) throw reader.fault("duplicate_field", "the field comes twice", offset);
+    seen.push(key);
     readField(reader, fields[key], key, value);
     reader.path.pop();
   });
