@@ -2,7 +2,7 @@ import type { StorageKey } from "@holdfast/storage";
 import { crc32c } from "@holdfast/bytes";
 import { ByteSource } from "./byte-source.js";
 import { ReplicaError } from "./errors.js";
-import { checkEnvelopeHead, decodeEnvelopeTail, encodeEnvelopeHead, encodeEnvelopeTail, ENVELOPE_HEAD_BYTES, ENVELOPE_TAIL_BYTES, type EnvelopeHead } from "./format/envelope.js";
+import { checkEnvelopeHead, decodeEnvelopeTail, encodeEnvelopeHead, encodeEnvelopeTail, ENVELOPE_HEAD_BYTES, ENVELOPE_TAIL_BYTES, headCrc, type EnvelopeHead } from "./format/envelope.js";
 import type { ReplicaLayoutName } from "./format/layouts.js";
 import { decodeFrame, decodeLz4 } from "./lz4-decoder.js";
 import { encodeLz4 } from "./lz4-encoder.js";
@@ -37,7 +37,7 @@ function litestreamCodec(isLenient: boolean): ObjectCodec {
 const nativeCodec: ObjectCodec = {
   async *encode(object, content) {
     const head = encodeEnvelopeHead(object);
-    let crc = crc32c(head);
+    let crc = headCrc(head);
     let rawSize = 0;
     yield head.slice();
     for await (const piece of encodeLz4(counting(content, (length) => (rawSize += length)))) {
@@ -52,7 +52,7 @@ const nativeCodec: ObjectCodec = {
     let rawSize = 0;
     const source = new ByteSource(stored, (bytes) => (crc = crc32c(bytes, crc)));
     try {
-      await readHead(object, source);
+      crc = headCrc(await readHead(object, source));
       for await (const piece of decodeFrame(source, { key: object.key, maxBytes })) {
         rawSize += piece.length;
         yield piece;
@@ -64,7 +64,7 @@ const nativeCodec: ObjectCodec = {
   },
 };
 
-async function readHead(object: ReplicaObject, source: ByteSource): Promise<void> {
+async function readHead(object: ReplicaObject, source: ByteSource): Promise<Uint8Array> {
   const head = new Uint8Array(ENVELOPE_HEAD_BYTES);
   if ((await source.fill(head)) < head.length) throw corrupt(object, source.offset, "it ends inside its head");
   const unsound = checkEnvelopeHead(head, object);
@@ -72,6 +72,7 @@ async function readHead(object: ReplicaObject, source: ByteSource): Promise<void
     throw new ReplicaError("REPLICA_UNSUPPORTED_VERSION", `${object.key}: ${unsound.reason}`, { operation: "read", key: object.key });
   }
   if (unsound !== undefined) throw corrupt(object, 0, unsound.reason);
+  return head;
 }
 
 async function readTail(object: ReplicaObject, source: ByteSource, found: { readonly rawSize: number; readonly crc: number }): Promise<void> {

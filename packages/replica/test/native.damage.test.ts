@@ -44,12 +44,21 @@ describe("a native object", () => {
     await expect(read(await stored(), other)).rejects.toMatchObject({ code: "REPLICA_CORRUPT", key: other, message: expect.stringContaining("another object") as string });
   });
 
+  it("is not taken for another one with whose head it was put together", async () => {
+    const storage = memoryBackend();
+    const client = replicaClient({ storage, prefix: "", layout: "native" });
+    await client.writeWalSegment({ ...pos, offset: 78n }, content.map((byte) => byte ^ 1));
+    const other = (await storage.read(storageKey(key.replace("77.wal", "78.wal"))))!;
+    const spliced = new Uint8Array(Buffer.concat([(await stored()).subarray(0, 48), other.subarray(48)]));
+    await expect(read(spliced)).rejects.toMatchObject({ code: "REPLICA_CORRUPT", key });
+  });
+
   it("is not believed a tail that says something else", async () => {
     const bytes = await stored();
     const tail = bytes.length - 24;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     view.setUint32(tail + 8, content.length + 1, true);
-    view.setUint32(tail + 20, crc32c(bytes.subarray(tail, tail + 20), crc32c(bytes.subarray(0, 48))), true);
+    view.setUint32(tail + 20, crc32c(bytes.subarray(tail, tail + 20), crc32c(bytes.subarray(0, 44))), true);
     await expect(read(bytes)).rejects.toMatchObject({ code: "REPLICA_CORRUPT", message: expect.stringContaining("what its tail says") as string });
   });
 

@@ -6,13 +6,15 @@
  *   head   0  4  0x184D2A50          tail   0  4  0x184D2A51
  *          4  4  40                         4  4  16
  *          8  8  "HFREPLIC"                 8  8  bytes of content
- *         16  2  version, 1                16  4  crc of the object before the tail
- *         18  1  1 snapshot, 2 segment     20  4  crc of head and of tail bytes 0 to 19
+ *         16  2  version, 1                16  4  crc of head bytes 0 to 43 and of the LZ4 frame
+ *         18  1  1 snapshot, 2 segment     20  4  crc of head bytes 0 to 43 and of tail bytes 0 to 19
  *         19  1  0
  *         20  8  generation
  *         28  8  index
  *         36  8  offset, 0 of a snapshot
  *         44  4  crc of bytes 0 to 43
+ *
+ * The crcs of the tail go over the head without its own: over bytes that end in their crc, the crc is the same for all bytes.
  */
 import { ByteReader, ByteWriter, crc32c } from "@holdfast/bytes";
 
@@ -33,8 +35,13 @@ export interface EnvelopeHead {
 export interface EnvelopeTail {
   /** Bytes of content. */
   readonly rawSize: number;
-  /** CRC-32C of head and LZ4 frame. */
+  /** CRC-32C of the LZ4 frame, begun with {@link headCrc}. */
   readonly crc: number;
+}
+
+/** What the checksums of an object begin with: that of its head, up to where the head has it. */
+export function headCrc(head: Uint8Array): number {
+  return crc32c(head.subarray(0, ENVELOPE_HEAD_BYTES - 4));
 }
 
 /** Why bytes are not the head that was expected. */
@@ -80,7 +87,7 @@ export function encodeEnvelopeTail(head: Uint8Array, { rawSize, crc }: EnvelopeT
   writer.u32(ENVELOPE_TAIL_BYTES - 8);
   writer.u64(rawSize);
   writer.u32(crc);
-  writer.u32(crc32c(writer.written, crc32c(head)));
+  writer.u32(crc32c(writer.written, headCrc(head)));
   return writer.finish();
 }
 
@@ -90,7 +97,7 @@ export function decodeEnvelopeTail(head: Uint8Array, bytes: Uint8Array): Envelop
   const begins = reader.u32() === TAIL_MAGIC && reader.u32() === ENVELOPE_TAIL_BYTES - 8;
   const rawSize = Number(reader.u64());
   const crc = reader.u32();
-  const isWhole = reader.u32() === crc32c(bytes.subarray(0, ENVELOPE_TAIL_BYTES - 4), crc32c(head));
+  const isWhole = reader.u32() === crc32c(bytes.subarray(0, ENVELOPE_TAIL_BYTES - 4), headCrc(head));
   return begins && isWhole && Number.isSafeInteger(rawSize) ? { rawSize, crc } : undefined;
 }
 
