@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { fc, test } from "@fast-check/vitest";
+import { readFkwal2 } from "@holdfast/wal/fkwal2";
 import { describe, expect, it } from "vitest";
-import { decodeStoredRecord, encodeStoredRecord, type KinesisError, type StoredRecord } from "../src/index.js";
+import { decodeKinesisEntry, decodeStoredRecord, encodeStoredRecord, type KinesisError, type StoredRecord } from "../src/index.js";
+import { vector } from "./support/vectors.js";
 
 interface Vectors {
   readonly written: readonly { readonly name: string; readonly hex: string; readonly repeat?: string; readonly times?: number; readonly end?: string }[];
@@ -51,6 +53,25 @@ describe("bytes that the original did not write are read as it reads them, or re
     expect((error as KinesisError).offset).toBeGreaterThanOrEqual(0);
     expect((error as KinesisError).offset).toBeLessThanOrEqual(hex.length / 2);
   });
+});
+
+it.each([["wal-large-entry", 150, 0], ["wal-all-fields", 3, 1]])("in %s the original has stored %i records, and %i things that are none", (name, records, others) => {
+  const wal = vector(name).files.get("wal.log") ?? new Uint8Array();
+  const stored = readFkwal2(wal, { decode: (payload) => ({ value: decodeKinesisEntry(payload) }) }).entries.flatMap(({ value }) => value.records.flatMap((group) => group.records));
+  const isRecord = ([, bytes]: (typeof stored)[number]): boolean => {
+    try {
+      decodeStoredRecord(bytes);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  expect([stored.filter(isRecord).length, stored.filter((it) => !isRecord(it)).length]).toEqual([records, others]);
+  // One of the second case goes on behind the record, which the original passes over.
+  for (const [, bytes] of stored.filter(isRecord)) {
+    const again = encodeStoredRecord(decodeStoredRecord(bytes));
+    expect(again).toEqual(bytes.subarray(0, again.length));
+  }
 });
 
 it("half a character has no bytes", () => {
