@@ -45,7 +45,6 @@ async function readBackwards(): Promise<readonly number[]> {
   return read;
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- A body is read piece by piece; this one is there at once.
 async function* zeros(length: number): AsyncGenerator<Uint8Array, void, undefined> {
   yield new Uint8Array(length);
 }
