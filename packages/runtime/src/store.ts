@@ -230,7 +230,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
       },
       (error: unknown) => {
         this.#pending.end();
-        throw hasCode(error, "WAL_CONFLICT") ? conflict(operation, error) : error;
+        throw hasCode(error, "WAL_CONFLICT") ? conflict(operation, this.#isBehind, error) : error;
       },
     );
   }
@@ -275,6 +275,11 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
 
   // ------------------------------------------------------------------------------------------------ behind the mutations
 
+  /** On a full disk the journal could not take over what the process before wrote last: it is there, and shows when there is room. */
+  get #isBehind(): boolean {
+    return this.#log.recovery.readOnlyUntilTrimmed && this.#state.seq < this.#log.nextSeq - 1;
+  }
+
   get health(): RuntimeHealth {
     const { eventPages, transcriptPages, projection } = this.#state;
     return {
@@ -284,6 +289,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
       lastProblem: this.#lastProblem,
       skipped: this.#found.loaded.skipped,
       findings: this.#found.findings,
+      isBehind: this.#isBehind,
       filesAreComplete: this.#projector && !projection?.isBehind && projection?.batch === undefined,
     };
   }
@@ -325,7 +331,15 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
       await this.#projector?.close();
       await this.#sealer.close();
     } finally {
+      await this.#closeLog();
+    }
+  }
+
+  /** Also where the disk is full, and the log's last mark cannot be written, the lock goes. */
+  async #closeLog(): Promise<void> {
+    try {
       await this.#log.close();
+    } finally {
       await this.#release?.();
     }
   }
@@ -339,6 +353,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   }
 }
 
-function conflict(operation: string, cause: unknown): RuntimeError {
-  return new RuntimeError("RUNTIME_CONFLICT", "a mutation before this one was not written", { operation, outcome: "not_applied", retryable: true, cause });
+function conflict(operation: string, isBehind: boolean, cause: unknown): RuntimeError {
+  const message = isBehind ? "there was no room for the journal's last mutations when it was opened; make room, and open it again" : "a mutation before this one was not written";
+  return new RuntimeError("RUNTIME_CONFLICT", message, { operation, outcome: "not_applied", retryable: !isBehind, cause });
 }

@@ -251,6 +251,11 @@ export interface RuntimeHealth {
   readonly skipped: readonly HoldfastError[];
   /** What was not as it should be in the files of a directory when they were taken over. */
   readonly findings: readonly RuntimeFinding[];
+  /**
+   * The disk was full when it was opened, and the last mutations of the process before do not show. They are not lost: make room, and open
+   * again. Until then mutations are refused with RUNTIME_CONFLICT.
+   */
+  readonly isBehind: boolean;
   /** Whether every mutation so far is in the files. `undefined` where there are none. */
   readonly filesAreComplete: boolean | undefined;
 }

@@ -1,4 +1,4 @@
-import type { StorageBackend, StorageKey } from "@holdfast/storage";
+import { hasCode, type StorageBackend, type StorageKey } from "@holdfast/storage";
 import type { Log } from "@holdfast/wal";
 import { pageKey, snapshotKey, type SnapshotName } from "../layout.js";
 import type { RuntimeSettings } from "../options.js";
@@ -33,6 +33,8 @@ export interface SealerParts {
 /** So many snapshots are kept: should the newest one be damaged, the one before and the journal behind it tell the same. */
 const KEPT_SNAPSHOTS = 2;
 
+const ATTEMPTS = 5;
+
 /**
  * Moves what is in the journal into pages, behind the mutations, so that the journal stays short and the memory small:
  *
@@ -43,7 +45,6 @@ const KEPT_SNAPSHOTS = 2;
  */
 export class Sealer {
   readonly #parts: SealerParts;
-  readonly #keys: ReadonlySet<StorageKey>;
   #new: NewPages | undefined;
   /** Oldest first, with the pages that each names. */
   #kept: readonly KeptSnapshot[];
@@ -58,9 +59,8 @@ export class Sealer {
   /** @param journalBytes - Of the records that were replayed. */
   constructor(parts: SealerParts, journalBytes: number) {
     this.#parts = parts;
-    this.#keys = pageKeys(parts);
     const newest = parts.snapshots.filter((name) => !parts.unreadable.has(snapshotKey(parts.settings.prefix, name))).at(-1);
-    this.#kept = newest === undefined ? [] : [{ name: newest, pages: this.#keys }];
+    this.#kept = newest === undefined ? [] : [{ name: newest, pages: pageKeys(parts) }];
     this.#nextSnapshot = Math.max(0, ...parts.snapshots.map(({ number }) => number)) + 1;
     this.#journalBytes = journalBytes;
     this.#dueAt = parts.settings.pageBytes;
@@ -84,7 +84,7 @@ export class Sealer {
     const before = this.#running;
     const running = (async () => {
       await before?.catch(() => undefined);
-      await this.#seal();
+      await this.#sealUnderFreeNames();
     })();
     this.#running = running;
     try {
@@ -103,6 +103,19 @@ export class Sealer {
     this.#closed = true;
     await this.#running?.catch(() => undefined);
     if (this.#journalBytes >= this.#parts.settings.pageBytes / 16) await this.seal().catch(() => undefined);
+  }
+
+  /** A writer before that was fenced and does not know it may make objects under the same names: then the names behind them are taken. */
+  async #sealUnderFreeNames(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#seal();
+        return;
+      } catch (error) {
+        if (!hasCode(error, "STORAGE_ALREADY_EXISTS") || attempt === ATTEMPTS) throw error;
+        this.#new = undefined;
+      }
+    }
   }
 
   async #seal(): Promise<void> {
@@ -131,10 +144,11 @@ export class Sealer {
   async #begin(): Promise<NewPages> {
     const { storage, settings, log } = this.#parts;
     const { keys, next } = await listPages(storage, settings.prefix);
-    for (const key of keys) if (!this.#keys.has(key)) this.#superfluous.add(key);
+    const needed = new Set(this.#kept.flatMap(({ pages }) => [...pages]));
+    for (const key of keys) if (!needed.has(key)) this.#superfluous.add(key);
     for (const name of this.#parts.snapshots) {
       const key = snapshotKey(settings.prefix, name);
-      if (name !== this.#kept.at(-1)?.name && !this.#parts.unreadable.has(key)) this.#superfluous.add(key);
+      if (!this.#kept.some((kept) => kept.name === name) && !this.#parts.unreadable.has(key)) this.#superfluous.add(key);
     }
     return new NewPages({ storage, prefix: settings.prefix, logId: log.logId ?? "", pageBytes: settings.pageBytes }, next);
   }
