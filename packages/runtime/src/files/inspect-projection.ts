@@ -27,14 +27,23 @@ export async function inspectStep(storage: StorageBackend, step: FileStep, signa
   return step.kind === "append" && (await isPartOf(storage, step, entry.size)) ? "during" : "changed";
 }
 
-/** Files that differ from their marks, that are missing, or that have none. Reads all files, in bounded memory. */
+/** Files that differ from their marks, that are missing, or that have none. Reads all files, some at a time, in bounded memory. */
 export async function changedFiles(storage: StorageBackend, prefix: StoragePrefix, marks: FileMarks, signal?: AbortSignal): Promise<readonly StorageKey[]> {
   const changed: StorageKey[] = [];
   const missing = new Set(marks.keys());
+  const check = async (entries: readonly StorageEntry[]): Promise<void> => {
+    const unchanged = await Promise.all(entries.map((entry) => isUnchanged(storage, entry, marks.get(entry.key))));
+    changed.push(...entries.flatMap(({ key }, index) => (unchanged[index] === true ? [] : [key])));
+  };
+  let some: StorageEntry[] = [];
   for await (const entry of projectedFiles(storage, prefix, signal)) {
     missing.delete(entry.key);
-    if (!(await isUnchanged(storage, entry, marks.get(entry.key)))) changed.push(entry.key);
+    some.push(entry);
+    if (some.length < AT_A_TIME) continue;
+    await check(some);
+    some = [];
   }
+  await check(some);
   return [...changed, ...missing];
 }
 
@@ -51,6 +60,8 @@ export async function foreignChanges(storage: StorageBackend, prefix: StoragePre
   }
   return changed;
 }
+
+const AT_A_TIME = 16;
 
 /** The four kinds of files, wherever they are: the directory may have others, of other programs and of this package. */
 async function* projectedFiles(storage: StorageBackend, prefix: StoragePrefix, signal: AbortSignal | undefined): AsyncGenerator<StorageEntry, void, undefined> {
