@@ -12,8 +12,10 @@ import {
   type PlanRequest,
   type RecoveryPlan,
 } from "./format/plan.js";
-import { identifySegment, IDENTITY_BYTES, SCAN_WINDOW_BYTES, scanSegment, type SegmentScan, type WalkedFrame } from "./format/scan.js";
+import { identifySegment, IDENTITY_BYTES, scanSegment, type SegmentScan } from "./format/scan.js";
 import { frameCheck, type Begin, type Floor, type Predecessor, type SegmentHeader } from "./format/segment.js";
+import type { WalkedFrame } from "./format/walk.js";
+import { SCAN_WINDOW_BYTES } from "./format/window.js";
 import { isReserveKey, parseSegmentKey, segmentKey, segmentPrefix } from "./layout.js";
 import { isObjectKey } from "./object-layout.js";
 import { SegmentChain } from "./segment-chain.js";

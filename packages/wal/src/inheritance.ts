@@ -1,8 +1,8 @@
 import { crc32c } from "@holdfast/bytes";
 import type { StorageBackend, StorageKey } from "@holdfast/storage";
 import { readFailed, type RecoveredFiles } from "./file-recovery.js";
-import type { WalkedFrame } from "./format/scan.js";
 import { decodeFrameHeader, FIRST_FRAME_OFFSET, FRAME_HEADER_BYTES, frameCheck, FrameKind, newFrameHeader, type FrameCheck, type Predecessor } from "./format/segment.js";
+import type { WalkedFrame } from "./format/walk.js";
 import { walkFrames } from "./segment-reader.js";
 
 /** A commit that is copied into a new segment, and where it stands now. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 
 import type { PlanAnswer, PlanRequest, RecoveredPlan, RecoveryPlan } from "../src/format/plan.js";
-import { frameEnd, type SegmentIdentity, type SegmentScan, type Tail, type WalkedFrame, type WalkedScan } from "../src/format/scan.js";
+import type { SegmentIdentity, SegmentScan, Tail, WalkedScan } from "../src/format/scan.js";
+import { frameEnd, type WalkedFrame } from "../src/format/walk.js";
 import { FrameKind, type Begin, type Floor, type SegmentHeader } from "../src/format/segment.js";
 import { planWith } from "./support/log-files.js";
 import { fill } from "./support/segment-builder.js";

@@ -2,8 +2,6 @@ import { crc32c } from "@holdfast/bytes";
 import { describe, expect, test, vi } from "vitest";
 
 import {
-  SCAN_WINDOW_BYTES,
-  ShortWindowError,
   identifySegment,
   lastSeqAt,
   scanBytes,
@@ -13,6 +11,7 @@ import {
   type WalkedScan,
 } from "../src/format/scan.js";
 import { FrameKind, MAX_SEGMENT_FILE_BYTES, place, roundUp } from "../src/format/segment.js";
+import { SCAN_WINDOW_BYTES, ShortWindowError } from "../src/format/window.js";
 import { scan } from "./support/log-files.js";
 import { SegmentBuilder, fill, text } from "./support/segment-builder.js";
 

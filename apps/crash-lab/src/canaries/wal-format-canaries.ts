@@ -18,7 +18,7 @@ export const walFormatCanaries: readonly Canary[] = [
     store: "wal",
     patches: [
       format("checksum.js", "return (offset) => ~step(step(start ^ offset) ^ (offset / 0x1_0000_0000)) >>> 0;", "return () => ~step(step(start)) >>> 0;"),
-      format("scan.js", "if (firstSeq !== walk.lastSeq + 1)", "if (firstSeq < 1)"),
+      format("walk.js", "if (firstSeq !== walk.lastSeq + 1)", "if (firstSeq < 1)"),
       { package: "wal", file: "segment-reader.js", find: "if (lastSeq >= this.#seq) {", replace: "if (lastSeq >= 1) {" },
     ],
     why: "A frame of the same segment that stands in the place of another one passes for it.",
@@ -30,7 +30,7 @@ export const walFormatCanaries: readonly Canary[] = [
     invariant: "I3",
     store: "wal",
     patches: [
-      format("scan.js", "if (frame.bodyBytes > 0 && crcOf(", "if (frame.bodyBytes > 1e9 && crcOf("),
+      format("walk.js", "if (frame.bodyBytes > 0 && crcOf(", "if (frame.bodyBytes > 1e9 && crcOf("),
       { package: "wal", file: "segment-reader.js", find: "if (crc32c(bytes.subarray(start, stop), check.seedAt(at)) !== frame.bodyCrc)", replace: "if (bytes === undefined)" },
     ],
     why: "A harmed record is delivered as it reads.",
@@ -43,7 +43,7 @@ export const walFormatCanaries: readonly Canary[] = [
     store: "wal",
     patches: [
       format(
-        "scan.js",
+        "search.js",
         "        if (bytes[index] === low && inspectFrameHeader(bytes, index, offset + index, check, into) !== \"absent\")\n            return index;",
         `        if (bytes[index] !== low) continue;
         if (inspectFrameHeader(bytes, index, offset + index, check, into) !== "absent")
@@ -88,7 +88,7 @@ export const walFormatCanaries: readonly Canary[] = [
     name: "a segment is read as a whole",
     invariant: "I18",
     store: "wal",
-    patches: [format("scan.js", "export const SCAN_WINDOW_BYTES = 1024 * 1024;", "export const SCAN_WINDOW_BYTES = 1024 * 1024 * 1024;")],
+    patches: [format("window.js", "export const SCAN_WINDOW_BYTES = 1024 * 1024;", "export const SCAN_WINDOW_BYTES = 1024 * 1024 * 1024;")],
     why: "The memory that opening takes is up to whoever has written the file.",
     expects: ["I18"],
     scene: "long-segment",

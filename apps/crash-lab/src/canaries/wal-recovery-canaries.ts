@@ -34,7 +34,7 @@ export const walRecoveryCanaries: readonly Canary[] = [
         find: "import { BLOCK_BYTES, FRAME_HEADER_BYTES, FrameKind, SEGMENT_HEADER_BYTES, TRIM_BODY_BYTES } from \"./format/segment.js\";",
         replace:
           "import { BLOCK_BYTES, FRAME_HEADER_BYTES, FrameKind, SEGMENT_HEADER_BYTES, TRIM_BODY_BYTES, encodeFrameHeader, frameCheck, roundUp } from \"./format/segment.js\";\n" +
-          "import { frameEnd } from \"./format/scan.js\";",
+          "import { frameEnd } from \"./format/walk.js\";",
       },
       inherit(`
         const { source, copy, nextSeq, committedAtMs } = this.#found;
@@ -74,7 +74,7 @@ export const walRecoveryCanaries: readonly Canary[] = [
     name: "segment counts from its first frame",
     invariant: "I10",
     store: "wal",
-    patches: [scan("if (walk.inheritedEnd === undefined || walk.proven < walk.inheritedEnd)", "if (walk.proven < FIRST_FRAME_OFFSET)")],
+    patches: [walk("if (walk.inheritedEnd === undefined || walk.proven < walk.inheritedEnd)", "if (walk.proven < FIRST_FRAME_OFFSET)")],
     why: "An opening that was cut short between two copies cuts off the rest of them.",
     expects: ["I1"],
     scene: "several-copies",
@@ -190,6 +190,10 @@ function plan(find: string, replace: string): Patch {
 
 function scan(find: string, replace: string): Patch {
   return { package: "wal", file: "format/scan.js", find, replace };
+}
+
+function walk(find: string, replace: string): Patch {
+  return { package: "wal", file: "format/walk.js", find, replace };
 }
 
 function inheritance(find: string, replace: string): Patch {

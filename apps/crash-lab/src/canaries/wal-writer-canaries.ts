@@ -37,7 +37,7 @@ export const walWriterCanaries: readonly Canary[] = [
     patches: [
       segment("frame.durableThrough = this.#durableEnd;", "frame.durableThrough = offset + FRAME_HEADER_BYTES + bodyBytes;"),
       format("segment.js", "frame.durableThrough > offset)", "frame.durableThrough > offset + FRAME_HEADER_BYTES + frame.bodyBytes)"),
-      format("scan.js", "if (frame.durableThrough > walk.end)", "if (frame.durableThrough > offset + FRAME_HEADER_BYTES + bodyBytes)"),
+      format("walk.js", "if (frame.durableThrough > walk.end)", "if (frame.durableThrough > offset + FRAME_HEADER_BYTES + bodyBytes)"),
     ],
     why: "The header of a torn commit states that the commit is durable, so an interrupted write is called damage.",
     expects: ["I1", "I5"],
@@ -173,7 +173,7 @@ export const walWriterCanaries: readonly Canary[] = [
     store: "wal",
     patches: [
       segment("const offset = roundUp(this.#end, BLOCK_BYTES);", "const offset = place(this.#end, this.commitAlignBytes);"),
-      format("scan.js", 'if (state === "valid" && commitAt !== markerAt && isMarker(frame))', "if (frame === undefined)"),
+      format("walk.js", 'if (state === "valid" && commitAt !== markerAt && isMarker(frame))', "if (frame === undefined)"),
     ],
     why: "One harmed block takes a commit and its only evidence, and what is left looks like an interrupted write.",
     expects: ["I1"],

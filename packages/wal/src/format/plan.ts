@@ -1,8 +1,9 @@
 /**
  * What to make of the segments of a log: a pure function from scans to a plan. FORMAT.md, "The plan".
  */
-import { higherFloor, lastSeqAt, trimFloorAt, type SegmentIdentity, type SegmentScan, type UnsupportedScan, type WalkedFrame, type WalkedScan } from "./scan.js";
+import { lastSeqAt, trimFloorAt, type SegmentIdentity, type SegmentScan, type UnsupportedScan, type WalkedScan } from "./scan.js";
 import { BEGIN_OFFSET, FrameKind, type Begin, type Floor, type SegmentHeader } from "./segment.js";
+import { higherFloor, type WalkedFrame } from "./walk.js";
 
 /** What planning wants to know next about a segment that was listed. */
 export type PlanRequest =

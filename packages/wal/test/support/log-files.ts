@@ -2,7 +2,9 @@ import { crc32c } from "@holdfast/bytes";
 
 import { planRecovery, type PlanAnswer, type PlanRequest, type RecoveredPlan, type RecoveryPlan } from "../../src/format/plan.js";
 import { splitRecords } from "../../src/format/records.js";
-import { IDENTITY_BYTES, SCAN_WINDOW_BYTES, frameEnd, identifySegment, scanSegment, type SegmentScan, type WalkedFrame } from "../../src/format/scan.js";
+import { IDENTITY_BYTES, identifySegment, scanSegment, type SegmentScan } from "../../src/format/scan.js";
+import { frameEnd, type WalkedFrame } from "../../src/format/walk.js";
+import { SCAN_WINDOW_BYTES } from "../../src/format/window.js";
 import {
   BLOCK_BYTES,
   FIRST_FRAME_OFFSET,
