@@ -8,7 +8,7 @@ export type Size = "quick" | "full";
 /** A measured value. */
 export interface Figure {
   readonly value: number;
-  readonly unit: "µs" | "ms" | "s" | "records/s" | "requests" | "KiB" | "MiB";
+  readonly unit: "µs" | "ms" | "s" | "records/s" | "requests" | "synced writes" | "KiB" | "MiB";
 }
 
 /** Which way a ratio is good: `more` of a throughput, `less` of a time. */

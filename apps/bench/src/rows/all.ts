@@ -6,6 +6,8 @@ import { memoryFamily } from "./memory.js";
 import { openFamily } from "./open.js";
 import { replayFamily } from "./replay.js";
 import { statFamily } from "./stat.js";
+import { runtimeInputsFamily } from "./runtime-inputs.js";
+import { runtimeQueriesFamily } from "./runtime-queries.js";
 import { stateCommitsFamily } from "./state-commits.js";
 import { statePauseFamily } from "./state-pause.js";
 import { stateReopenFamily } from "./state-reopen.js";
@@ -26,5 +28,7 @@ export function rowFamilies(peers: readonly (Peer | MissingPeer)[]): readonly Ro
     statePauseFamily,
     stateReopenFamily,
     kinesisPutsFamily,
+    runtimeInputsFamily,
+    runtimeQueriesFamily,
   ];
 }
