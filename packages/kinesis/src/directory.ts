@@ -7,7 +7,7 @@ import { announceAppend, announceClosed, announceOpened, announcePoisoned, annou
 import { KinesisError } from "./errors.js";
 import type { KinesisState } from "./format/model.js";
 import { healthOf, type KinesisHealth, type KinesisStatus } from "./health.js";
-import { loadThrough, type KinesisLoad, type KinesisRecovery } from "./load.js";
+import { loadThrough, readSnapshotFile, type KinesisLoad, type KinesisRecovery } from "./load.js";
 import { planResumption, type Resumption } from "./resumption.js";
 import { RetainedLimit } from "./retained-limit.js";
 import { snapshotIsDamaged, StateWriter } from "./state-writer.js";
@@ -95,7 +95,8 @@ export async function openKinesisDirectory(path: string, options: KinesisDirecto
 /** What there is, under the lock, and who writes behind it. */
 async function openFiles(storage: FsBackend, options: Pick<KinesisDirectoryOptions, "mode" | "maxStateBytes">): Promise<Pick<Parts, "found" | "writer">> {
   const lock = await storage.appendable.lock(storagePrefix(""));
-  const { found, log } = await loadThrough({ storage, ...options }, (reading) => openFkwal2Log({ ...reading, storage, lock }));
+  const snapshot = await readSnapshotFile({ storage, ...options });
+  const { found, log } = await loadThrough({ storage, ...options }, snapshot, (reading) => openFkwal2Log({ ...reading, storage, lock }));
   const { state, lastCreatedAtMs, recovery } = found; // Without the entries, which are as many as the log has.
   return { found: { state, lastCreatedAtMs, recovery }, writer: new StateWriter(storage, recovery, log) };
 }

@@ -11,7 +11,8 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `KINESIS_SNAPSHOT_CORRUPT`: `snapshot.bin` is no state; `path`, `reason` and `offset`. Nothing was changed.
  * - `KINESIS_TOO_LARGE`: a snapshot or an entry is larger than `maxStateBytes`. Nothing was changed; when writing `not_applied`.
  * - `KINESIS_RETAINED_LIMIT`: the state would retain more bytes than `maxRetainedBytes`; `not_applied`.
- * - `KINESIS_CHANGED`: somebody wrote to the log since it was read, without the lock; `not_applied`.
+ * - `KINESIS_CHANGED`: somebody wrote to the log since it was read, without the lock; `not_applied`. Or, when loading without the lock, the
+ *   snapshot was replaced again and again; `retryable`.
  * - `KINESIS_POISONED`: an earlier write failed, and nobody knows what it left; `not_applied`, and `cause` is that failure.
  * - `KINESIS_CLOSED`: the directory is closed; `not_applied`.
  * - `KINESIS_INVALID_ARGUMENT`: an option out of its stated bounds.

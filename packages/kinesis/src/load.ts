@@ -69,13 +69,22 @@ export interface KinesisLoad {
  * Reads the state that ferrokinesis keeps in a directory: the snapshot, and the log behind it. Takes no lock and writes nothing. Memory is
  * bounded by the largest state, whatever the size of the log.
  *
+ * Somebody may write meanwhile: if the snapshot has changed when the log was read, the log may be another one, and both are read again.
+ *
  * @throws WAL_CORRUPT, WAL_NOT_A_LOG (with `key`, `frame` and `offset`); KINESIS_SNAPSHOT_CORRUPT, in `recover` mode only if the log
- * has no entry; KINESIS_TOO_LARGE; KINESIS_INVALID_ARGUMENT; what the storage throws, such as STORAGE_UNSAFE_PATH for a directory in the
- * place of a file.
+ * has no entry; KINESIS_TOO_LARGE; KINESIS_INVALID_ARGUMENT; KINESIS_CHANGED, which may be tried again, if the snapshot changed each of ten
+ * times; what the storage throws, such as STORAGE_UNSAFE_PATH for a directory in the place of a file.
  */
 export async function loadKinesisState(options: KinesisLoadOptions): Promise<KinesisLoad> {
-  const { found } = await loadThrough(options, async (reading) => ({ recovery: await readFkwal2Log(reading) }));
-  return found;
+  for (let reading = 1; reading <= READINGS; reading++) {
+    const snapshotBytes = await readSnapshotFile(options);
+    const result = await settled(loadThrough(options, snapshotBytes, async (it) => ({ recovery: await readFkwal2Log(it) })));
+    if (!areEqual(snapshotBytes, await readSnapshotFile(options))) continue;
+    if ("value" in result) return result.value.found;
+    throw result.error;
+  }
+  const message = `${SNAPSHOT_KEY} was replaced each of ${READINGS} times that the log was read`;
+  throw new KinesisError("KINESIS_CHANGED", message, { operation: "load", key: SNAPSHOT_KEY, retryable: true });
 }
 
 /**
@@ -97,11 +106,12 @@ export interface DecodedEntry extends EntryCandidate {
   readonly state: KinesisState;
 }
 
-/** {@link loadKinesisState}, with a log that is read, or opened, by `readLog`. */
-export async function loadThrough<L extends { readonly recovery: Fkwal2LogReading }>(options: KinesisLoadOptions, readLog: LogReader<L>): Promise<{ readonly found: KinesisLoad; readonly log: L }> {
-  const { storage, mode = "strict" } = options;
-  const maxStateBytes = checkedMaxStateBytes(options.maxStateBytes);
-  const snapshotBytes = await readSnapshotFile(storage, maxStateBytes);
+/** {@link loadKinesisState}, with a log that is read, or opened, by `readLog`, behind a snapshot that was read before. */
+export async function loadThrough<L extends { readonly recovery: Fkwal2LogReading }>(
+  { storage, mode = "strict", maxStateBytes }: KinesisLoadOptions,
+  snapshotBytes: Uint8Array | undefined,
+  readLog: LogReader<L>,
+): Promise<{ readonly found: KinesisLoad; readonly log: L }> {
   const snapshot = snapshotBytes === undefined ? undefined : decodeSnapshot(snapshotBytes);
   if (snapshot !== undefined && "error" in snapshot && mode === "strict") throw snapshot.error;
   const entries: (KinesisLogEntry & EntryCandidate)[] = [];
@@ -111,7 +121,7 @@ export async function loadThrough<L extends { readonly recovery: Fkwal2LogReadin
       storage,
       key: WAL_KEY,
       mode: mode === "strict" ? "strict" : "lenient",
-      maxEntryBytes: maxStateBytes,
+      maxEntryBytes: checkedMaxStateBytes(maxStateBytes),
       decode: (payload) => decodeEntry(payload, snapshotBytes),
       onEntry: ({ offset, payload, value: { createdAtMs, isSnapshot, state } }) => {
         entries.push({ key: WAL_KEY, offset, bytes: payload.length, createdAtMs, isSnapshot });
@@ -164,8 +174,7 @@ function assemble({ snapshot, snapshotError, entries, lastState, log }: Found): 
 function decodeEntry(payload: Uint8Array, snapshot: Uint8Array | undefined): Fkwal2Decoded<DecodedEntry> {
   try {
     const { state, stateBytes } = readKinesisEntry(payload);
-    const isSnapshot = snapshot?.length === stateBytes.length && Buffer.from(stateBytes.buffer, stateBytes.byteOffset, stateBytes.length).equals(snapshot);
-    return { value: { createdAtMs: state.createdAtMs, isSnapshot, state } };
+    return { value: { createdAtMs: state.createdAtMs, isSnapshot: areEqual(stateBytes, snapshot), state } };
   } catch (error) {
     if (error instanceof KinesisError) return { error };
     throw error;
@@ -183,7 +192,10 @@ function decodeSnapshot(bytes: Uint8Array): { readonly state: KinesisState } | {
   }
 }
 
-async function readSnapshotFile(storage: StorageBackend, maxStateBytes: number): Promise<Uint8Array | undefined> {
+/** The bytes of the snapshot, if there is one. @throws as {@link loadKinesisState}. */
+export async function readSnapshotFile(options: Pick<KinesisLoadOptions, "storage" | "maxStateBytes">): Promise<Uint8Array | undefined> {
+  const { storage } = options;
+  const maxStateBytes = checkedMaxStateBytes(options.maxStateBytes);
   const entry = await storage.stat(SNAPSHOT_KEY);
   if (entry === undefined) return undefined;
   if (entry.size > maxStateBytes) {
@@ -191,6 +203,21 @@ async function readSnapshotFile(storage: StorageBackend, maxStateBytes: number):
   }
   // No more than was allowed, also of a file that grows meanwhile.
   return storage.read(SNAPSHOT_KEY, { range: { offset: 0, length: maxStateBytes } });
+}
+
+/** How often is read what changes meanwhile. */
+const READINGS = 10;
+
+async function settled<T>(work: Promise<T>): Promise<{ readonly value: T } | { readonly error: unknown }> {
+  try {
+    return { value: await work };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function areEqual(one: Uint8Array | undefined, other: Uint8Array | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : Buffer.from(one.buffer, one.byteOffset, one.length).equals(other);
 }
 
 /** Of the length before an entry. */

@@ -1,3 +1,4 @@
+import { storageKey, type StorageBackend, type StorageKey } from "@holdfast/storage";
 import { encodeFkwal2Entry, encodeFkwal2Header } from "@holdfast/wal/fkwal2";
 import { describe, expect, it } from "vitest";
 import { encodeKinesisEntry, encodeKinesisState, loadKinesisEntry, loadKinesisState, salvageKinesis, type KinesisState } from "../src/index.js";
@@ -73,6 +74,52 @@ describe("what is too much or not there", () => {
     const { state, recovery } = await loadKinesisState({ storage, mode: "recover" });
     expect(state?.createdAtMs).toBe(2n);
     expect(recovery.damage.map(({ code }) => code)).toEqual(["KINESIS_SNAPSHOT_CORRUPT", "WAL_CORRUPT"]);
+  });
+});
+
+describe("while somebody writes a snapshot", () => {
+  /** What a snapshot leaves, behind a call of a backend that reads the log. */
+  async function disturbed(times: number, call: "stat" | "read", wal: Uint8Array): Promise<StorageBackend> {
+    const storage = await storageOf({ "snapshot.bin": encodeKinesisState(at(1n)), "wal.log": wal });
+    let count = 0;
+    const disturb = async (key: StorageKey): Promise<void> => {
+      if (key !== "wal.log" || count >= times) return;
+      count += 1;
+      await storage.replace(storageKey("snapshot.bin"), encodeKinesisState(at(100n + BigInt(count))));
+      await storage.replace(key, encodeFkwal2Header());
+    };
+    return {
+      ...storage,
+      stat: async (key) => {
+        if (call === "stat") await disturb(key);
+        return storage.stat(key);
+      },
+      read: async (key, options) => {
+        if (call === "read") await disturb(key);
+        return storage.read(key, options);
+      },
+    };
+  }
+
+  it.each(["stat", "read"] as const)("answers the new state, and not the old snapshot with the new log: before %s", async (call) => {
+    const storage = await disturbed(1, call, walOf(at(2n), at(3n)));
+    expect(await loadKinesisState({ storage })).toMatchObject({ state: { createdAtMs: 101n }, recovery: { source: "snapshot", damage: [], unplaced: undefined } });
+  });
+
+  it("gives up in the end, and says that it can be tried again", async () => {
+    const storage = await disturbed(Infinity, "stat", walOf(at(2n)));
+    await expect(loadKinesisState({ storage })).rejects.toMatchObject({ code: "KINESIS_CHANGED", retryable: true });
+  });
+
+  it("says of damage what it is, and tries nothing again", async () => {
+    let reads = 0;
+    const storage = await storageOf({ "snapshot.bin": encodeKinesisState(at(1n)), "wal.log": Buffer.from("rubbish!") });
+    const read: StorageBackend["read"] = (key, options) => {
+      if (key === "wal.log") reads += 1;
+      return storage.read(key, options);
+    };
+    await expect(loadKinesisState({ storage: { ...storage, stat: storage.stat.bind(storage), read } })).rejects.toMatchObject({ code: "WAL_NOT_A_LOG" });
+    expect(reads).toBe(1);
   });
 });
 

@@ -31,7 +31,8 @@ export interface Fkwal2LogReading {
 
 /**
  * Reads a FKWALv2 file from storage, entry by entry, without a lock and without writing. An absent file has no entries. Memory is
- * bounded by the largest entry, whatever the size of the file and whatever its lengths say.
+ * bounded by the largest entry, whatever the size of the file and whatever its lengths say. What is appended meanwhile is not read; a file
+ * that is restarted meanwhile may look damaged, or shorter, and is to be read again.
  *
  * @throws in `strict` mode WAL_CORRUPT with `key`, `frame` and `offset`, and the decoder's error as `cause`; WAL_NOT_A_LOG. In both
  * modes WAL_TOO_LARGE, WAL_READ_FAILED, WAL_INVALID_ARGUMENT; errors of the storage.
