@@ -1,16 +1,19 @@
-import { hasCode } from "@holdfast/storage";
+import { hasCode, storagePrefix } from "@holdfast/storage";
 import type { Log } from "@holdfast/wal";
 import { invalidArgument, RuntimeError } from "./errors.js";
 import type { RuntimeFinding } from "./files/finding.js";
+import { runtimePrefix as filesPrefix } from "./files/layout.js";
+import { writeRuntimeFiles } from "./files/write-runtime-files.js";
 import type { RuntimeDiagnostic } from "./format/model.js";
 import { countsAsBytes, openJournal } from "./journal.js";
 import { loadRuntime, type LoadedRuntime } from "./load.js";
 import { planCreateWorker, planDelete, planEnd, planEvent, planInput, planStopRuntime, planTranscript, planTrim } from "./mutations.js";
 import { runtimeSettings, type RuntimeSettings } from "./options.js";
 import { Payloads } from "./payloads.js";
-import { cutState, type Cut } from "./pages/cut.js";
+import { cutState, frozenState, type Cut } from "./pages/cut.js";
 import { PageStore } from "./pages/page-store.js";
 import { Sealer } from "./pages/sealer.js";
+import { keptContent } from "./projection/kept-content.js";
 import { Projector, type ProjectionPlace } from "./projection/projector.js";
 import { PendingRuntime } from "./state/pending.js";
 import { ProjectionState } from "./state/projection-state.js";
@@ -107,6 +110,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   readonly #found: Pick<StoreParts<E, M>, "loaded" | "findings">;
   readonly #state: RuntimeState;
   readonly #pending: PendingRuntime;
+  readonly #pages: PageStore;
   readonly #view: RuntimeView<E, M>;
   readonly #sealer: Sealer;
   readonly #projector: Projector | undefined;
@@ -128,6 +132,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
     this.#release = parts.release;
     this.#pending = new PendingRuntime(state);
     const pages = new PageStore(storage, settings.prefix, log.logId ?? "");
+    this.#pages = pages;
     this.#view = new RuntimeView({ source: { state, pages }, payloads, isClosed: () => this.#closing !== undefined });
     const failed = this.#failed;
     const commit = (changes: readonly Change[], applied?: () => void): Promise<void> => this.#append("checkpoint", changes, applied);
@@ -313,6 +318,13 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
     this.#requireOpen("checkpoint");
     await this.#projector?.complete();
     await this.#sealer.seal();
+  }
+
+  async exportFiles({ storage, prefix, signal }: Parameters<RuntimeStore["exportFiles"]>[0]): Promise<void> {
+    this.#requireOpen("exportFiles");
+    const state = frozenState(cutState(this.#state, this.#settings.maxDiagnostics));
+    const where = prefix === undefined ? filesPrefix(this.runtimeId) : storagePrefix(prefix);
+    await writeRuntimeFiles(keptContent({ state, pages: this.#pages }), { storage, prefix: where, signal });
   }
 
   close(): Promise<void> {

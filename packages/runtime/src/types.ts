@@ -291,6 +291,13 @@ export interface RuntimeStore<E extends EventPayloads = EventPayloads, M = unkno
   deleteWorker(worker: WorkerName): Promise<void>;
   /** Moves what is in the journal into pages, and brings the projection up to date where there is one. */
   checkpoint(): Promise<void>;
+  /**
+   * Writes the four files of yoi to another place, on any storage, as the runtime is when it is called. Files that are there are replaced.
+   *
+   * @param target - `prefix`: the directory of the runtime, default `runtimes/id-<hex>`.
+   * @throws RUNTIME_MISSING if pages were replaced meanwhile: try again; errors of the storage.
+   */
+  exportFiles(target: { readonly storage: StorageBackend; readonly prefix?: string | undefined; readonly signal?: AbortSignal | undefined }): Promise<void>;
   /** Waits for what is in flight, ends followers, does a last checkpoint, lets go of the lock. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { hasCode, memoryBackend, storageKey, storagePrefix, systemClock, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { openRuntimeReader, openRuntimeStore, type RuntimeEvent, type RuntimeStoreOptions } from "../src/index.js";
+import { observeFiles } from "./support/files.js";
 import { schemas, type OwnEvents } from "./support/history.js";
 import { observe, shown } from "./support/model.js";
 
@@ -222,6 +223,22 @@ describe("damage", () => {
     await using store = await open(storage, { pageBytes: 4096 });
     await expect(store.readTranscript("worker-00000001", { start: 0, limit: 1 })).rejects.toMatchObject({ code: "RUNTIME_MISSING", key: page });
   });
+});
+
+it("is exported to files of yoi, from a storage without append to another", async () => {
+  const storage = memoryBackend({ appendable: false });
+  await using store = await openRuntimeStore({ storage, runtimeId: "agents", pageBytes: 4096, schemas });
+  const { workerRef } = await store.createWorker(AGENT);
+  for (let turn = 0; turn < 50; turn++) {
+    await store.sendInput(workerRef, { role: "user", content: `turn ${turn}`, payload: { tokens: turn } });
+    if (turn === 30) await store.checkpoint();
+  }
+  await store.trimEvents(10n);
+  const seen = shown(await observe(store));
+  const target = memoryBackend();
+  // What comes while it is written is not in it.
+  await Promise.all([store.exportFiles({ storage: target }), store.sendInput(workerRef, { role: "user", content: "late" })]);
+  expect(shown(await observeFiles(target, "agents"))).toEqual(seen);
 });
 
 describe("what was trimmed and deleted", () => {

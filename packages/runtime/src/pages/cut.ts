@@ -43,6 +43,17 @@ export function cutState(state: RuntimeState, maxDiagnostics: number): Cut {
   return { seq, frame, events: state.events.slice(), eventPages, transcriptPages, workers };
 }
 
+/** The state of the cut as it was, with what was in memory: for whoever reads it while the state goes on. */
+export function frozenState(cut: Cut): RuntimeState {
+  const { frame } = cut;
+  frame.seq = cut.seq;
+  frame.events = [...cut.events];
+  frame.eventPages = cut.eventPages;
+  frame.transcriptPages = cut.transcriptPages;
+  for (const { worker, record, ranges, pagedLength, entries } of cut.workers) frame.addWorker({ record, ranges, pagedLength, tail: worker.tail.slice(0, entries) });
+  return frame;
+}
+
 /** The state of the cut with everything in pages, for a snapshot. */
 export function pagedState(cut: Cut, paged: PagedCut): RuntimeState {
   const { frame } = cut;

@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter, crc32c } from "@holdfast/bytes";
+import { isHoldfastError } from "@holdfast/storage";
 import type { SnapshotName } from "../layout.js";
 import { ProjectionState } from "../state/projection-state.js";
 import { RuntimeState, type EventPageRef, type PageRef, type TranscriptRange, type WorkerDamage, type WorkerState } from "../state/runtime-state.js";
@@ -57,6 +58,15 @@ export function decodeSnapshot(name: SnapshotName, bytes: Uint8Array, maxDiagnos
   if (new ByteReader(bytes, bytes.length - 4).u32() !== crc32c(bytes.subarray(0, -4))) return damaged("its checksum does not match");
   if (version !== FORMAT_VERSION) return { problem: "unsupported", reason: `version ${version}` };
   reader.skip(6);
+  try {
+    return decodeState(name, reader, maxDiagnostics);
+  } catch (error) {
+    if (!isHoldfastError(error) && !(error instanceof MalformedError)) throw error;
+    return damaged(error.message);
+  }
+}
+
+function decodeState(name: SnapshotName, reader: ByteReader, maxDiagnostics: number): DecodedSnapshot {
   if (reader.u64Safe() !== name.seq || reader.u64Safe() !== name.number) return damaged("it is another snapshot than its name says");
   const logId = Buffer.from(reader.bytes(16)).toString("hex");
   const state = new RuntimeState(readRuntime(reader), maxDiagnostics);
