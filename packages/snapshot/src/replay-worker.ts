@@ -1,5 +1,6 @@
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 import { EventRecords, migrated } from "./event-records.js";
+import { PieceQueue } from "./piece-queue.js";
 import { checkedApply, type Apply } from "./reducer.js";
 import { unpackRecords, type ReplayAnswer, type ReplayQuestion, type ReplayStart } from "./replay-messages.js";
 import { codecsOf, type StateCodec } from "./state-codec.js";
@@ -19,7 +20,7 @@ class Builder {
   readonly #records: EventRecords<unknown>;
   readonly #apply: Apply<unknown, unknown>;
   #state: unknown;
-  #incoming: { readonly version: number; readonly seq: number; readonly pieces: Uint8Array[] } | undefined;
+  #incoming: { readonly queue: PieceQueue; readonly state: Promise<unknown> } | undefined;
   #outgoing: Iterator<Uint8Array, unknown> | undefined;
 
   constructor(definition: Definition, version: number) {
@@ -33,18 +34,34 @@ class Builder {
 
   async answer(question: ReplayQuestion): Promise<ReplayAnswer> {
     if (question.kind === "initial") this.#state = this.#definition.initial;
-    else if (question.kind === "state") this.#incoming = { version: question.version, seq: question.seq, pieces: [] };
-    else if (question.kind === "piece") this.#incoming?.pieces.push(question.bytes);
-    else if (question.kind === "state-end") this.#state = await this.#decoded();
+    else if (question.kind === "state") this.#receive(question);
+    else if (question.kind === "piece") await this.#take(question.bytes);
+    else if (question.kind === "state-end") {
+      this.#incoming?.queue.end();
+      this.#state = await this.#incoming?.state;
+      this.#incoming = undefined;
+    }
     else if (question.kind === "events") this.#replay(question.firstSeq, question.bytes);
     else return this.#next();
     return { kind: "ok" };
   }
 
-  async #decoded(): Promise<unknown> {
-    const { version: from, seq, pieces } = this.#incoming ?? { version: this.#version, seq: 0, pieces: [] };
-    this.#incoming = undefined;
-    const state = await this.#codec.decode(later(pieces));
+  /** Decodes while the pieces come: all of them together are as large as the state, and to give back so much memory at once holds up every thread. */
+  #receive({ version, seq }: { readonly version: number; readonly seq: number }): void {
+    const queue = new PieceQueue();
+    const state = this.#decoded(queue, version, seq);
+    state.catch(() => undefined); // It is told by the next answer.
+    this.#incoming = { queue, state };
+  }
+
+  async #take(bytes: Uint8Array): Promise<void> {
+    const { queue, state } = this.#incoming ?? {};
+    // A codec may have all it needs, or have failed, before the last piece.
+    await Promise.race([queue?.put(bytes), state]);
+  }
+
+  async #decoded(queue: PieceQueue, from: number, seq: number): Promise<unknown> {
+    const state = await this.#codec.decode(queue.pieces());
     if (from === this.#version) return state;
     return migrated("the state", state, { from, version: this.#version, migrate: this.#definition.migrateState, seq, operation: "snapshot" });
   }
@@ -63,11 +80,6 @@ class Builder {
     // A codec may use its array again.
     return next.done === true ? { kind: "end" } : { kind: "piece", bytes: next.value.slice() };
   }
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- Codecs read asynchronously; these pieces are there.
-async function* later(pieces: Uint8Array[]): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* pieces;
 }
 
 async function loadDefinition({ module, name, version }: ReplayStart): Promise<Definition> {

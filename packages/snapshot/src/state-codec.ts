@@ -1,4 +1,5 @@
 import { json, type Codec } from "@holdfast/wal";
+import { JsonAssembler } from "./json-assembler.js";
 import { jsonPieces } from "./json-pieces.js";
 
 /** Turns a state into bytes and back, in pieces. Whatever either throws becomes STATE_CODEC_FAILED. */
@@ -20,30 +21,28 @@ export interface StateCodecs<S, E> {
 }
 
 /**
- * States as JSON texts in UTF-8: those of `JSON.stringify`, but made in steps. A state has to be a value that JSON carries, and its text
- * at most 512 MiB less 1 KiB, the longest that can be read again.
+ * States as JSON texts in UTF-8, of any length: those of `JSON.stringify`, but made in steps, and read in steps. A state has to be a value that
+ * JSON carries.
  */
 export function jsonState<S>(): StateCodec<S> {
   return {
     name: "json",
     *encode(state) {
       let text = "";
-      let bytes = 0;
       for (const piece of jsonPieces(state)) {
         text += piece;
         if (text.length < PIECE_CHARACTERS) continue;
-        const encoded = Buffer.from(text, "utf8");
-        bytes += encoded.length;
-        if (bytes > MAX_TEXT_BYTES) throw new RangeError(`the JSON text of the state is longer than ${MAX_TEXT_BYTES} bytes and could not be read again`);
-        yield encoded;
+        yield Buffer.from(text, "utf8");
         text = "";
       }
       if (text !== "") yield Buffer.from(text, "utf8");
     },
     async decode(pieces) {
-      const parts: Uint8Array[] = [];
-      for await (const piece of pieces) parts.push(piece);
-      return events.decode(Buffer.concat(parts)) as S;
+      const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+      const assembler = new JsonAssembler();
+      for await (const piece of pieces) assembler.add(utf8.decode(piece, { stream: true }));
+      assembler.add(utf8.decode());
+      return assembler.finish() as S;
     },
   };
 }
@@ -53,6 +52,4 @@ export function codecsOf<S, E>(codecs: StateCodecs<S, E> = {}): { readonly state
   return { state: codecs.state ?? jsonState<S>(), event: codecs.event ?? json<E>() };
 }
 
-const events = json();
 const PIECE_CHARACTERS = 16 * 1024;
-const MAX_TEXT_BYTES = 512 * 1024 * 1024 - 1024;
