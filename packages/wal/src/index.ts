@@ -10,7 +10,7 @@ export type {
   LogProblemEvent,
   LogSegmentEvent,
 } from "./diagnostics.js";
-export { openLog } from "./log.js";
+export { openLog } from "./open-log.js";
 export type {
   AppendOptions,
   Codec,

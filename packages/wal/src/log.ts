@@ -1,58 +1,26 @@
-import { hasCode, isHoldfastError, storagePrefix, systemClock, systemRandom } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
-import { bytesCodec } from "./codec.js";
 import type { CommitBuffer } from "./commit-buffer.js";
 import { CommitQueue } from "./commit-queue.js";
 import { CommitStats } from "./commit-stats.js";
 import type { LogWriter } from "./device.js";
-import { announceClosed, announceCommit, announceOpened, announcePoisoned } from "./diagnostics.js";
+import { announceClosed, announceCommit, announcePoisoned } from "./diagnostics.js";
+import { encodeRecord } from "./encode-record.js";
 import { WalError } from "./errors.js";
-import { openFileWriter } from "./file-writer.js";
 import { followRecords } from "./follow.js";
 import { MAX_RECORDS_PER_COMMIT } from "./format/segment.js";
 import { IdleTimer } from "./idle-timer.js";
 import { Linger } from "./linger.js";
-import { openObjectWriter } from "./object-writer.js";
-import { checkLogOptions, checkSeq } from "./options.js";
+import { failureBy, refusalAfter } from "./log-failure.js";
+import { checkSeq, type LogSettings } from "./options.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
-import type { AppendOptions, Codec, FollowOptions, Log, LogBatch, LogOptions, LogRecord, LogRecovery, LogStats, ReadRange } from "./types.js";
+import { SyncTimer } from "./sync-timer.js";
+import type { AppendOptions, Codec, FollowOptions, Log, LogBatch, LogRecord, LogRecovery, LogStats, ReadRange } from "./types.js";
 import { RangeWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
 
-/**
- * Opens a log for writing, and answers the open log. Where storage can append: takes its lock, and recovers what an interrupted
- * writer left. On object storage: takes the log over from whoever writes to it, whose next commit is refused with WAL_FENCED.
- *
- * @param options - See {@link LogOptions}.
- * @throws STORAGE_LOCKED if another writer holds the lock; WAL_FENCED if others are faster for `takeoverTimeoutMs`; WAL_CORRUPT,
- * WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION, WAL_NOT_A_LOG, with nothing changed; WAL_READ_FAILED if the storage could not be
- * read; WAL_INVALID_ARGUMENT.
- */
-export function openLog(options: LogOptions & { readonly codec?: undefined }): Promise<Log>;
-export function openLog<T>(options: LogOptions<T> & { readonly codec: Codec<T> }): Promise<Log<T>>;
-export async function openLog<T>(options: LogOptions<T>): Promise<Log<T> | Log> {
-  const settings = checkLogOptions(options);
-  const clock = options.clock ?? systemClock;
-  options.signal?.throwIfAborted();
-  const prefix = storagePrefix(options.prefix);
-  const { storage, random = systemRandom, signal } = options;
-  const { appendable } = storage;
-  const device = { storage, prefix, settings, clock, random, signal };
-  const writer = await (appendable === undefined ? openObjectWriter(device) : openFileWriter({ ...device, appendable }));
-  announceOpened({ prefix, recovery: writer.recovery, firstSeq: writer.firstSeq, nextSeq: writer.nextSeq });
-  // In an object store what is written is durable: there is nothing to relax.
-  const limits = { ...settings, prefix, clock, syncEveryMs: appendable === undefined ? undefined : settings.syncEveryMs };
-  return options.codec === undefined ? new DurableLog(writer, bytesCodec, limits) : new DurableLog(writer, options.codec, limits);
-}
-
-interface LogLimits {
+/** What a {@link DurableLog} keeps to. */
+export interface LogLimits extends Pick<LogSettings, "maxCommitBytes" | "maxPendingBytes" | "idleMarkerMs" | "lingerMs" | "syncEveryMs"> {
   readonly prefix: string;
   readonly clock: Clock;
-  readonly maxCommitBytes: number;
-  readonly maxPendingBytes: number;
-  readonly idleMarkerMs: number;
-  readonly lingerMs: number;
-  /** `undefined`: every commit is synced. */
-  readonly syncEveryMs: number | undefined;
 }
 
 /** Something other than a commit that needs the writer for itself. */
@@ -66,17 +34,19 @@ interface Control {
  * One commit in flight, the next one gathering in the queue. `#pump` starts the next write as soon as the one before it has
  * been answered; everything that touches the writer goes through it, one at a time.
  */
-class DurableLog<T> implements Log<T> {
+export class DurableLog<T> implements Log<T> {
   readonly #writer: LogWriter;
   readonly #codec: Codec<T>;
   readonly #limits: LogLimits;
+  /** An append resolves when it is written, and syncs follow. */
+  readonly #isRelaxed: boolean;
   readonly #queue: CommitQueue;
   readonly #stats = new CommitStats();
   readonly #controls: Control[] = [];
   readonly #followers = new Set<() => void>();
   readonly #markTimer: IdleTimer;
   readonly #linger: Linger;
-  #cancelSyncTimer: (() => void) | undefined;
+  readonly #syncTimer: SyncTimer;
   /** In relaxed mode: those whose commit is written and who wait for the next sync. */
   #unsynced: CommitWaiter[] = [];
   #writtenSeq: number;
@@ -95,8 +65,10 @@ class DurableLog<T> implements Log<T> {
     this.#writer = writer;
     this.#codec = codec;
     this.#limits = limits;
+    this.#isRelaxed = limits.syncEveryMs !== undefined;
     this.#queue = new CommitQueue({ headroomBytes, maxBodyBytes: maxCommitBytes - headroomBytes, maxPendingBytes }, writer.nextSeq, this.#joined);
     this.#markTimer = new IdleTimer(limits.clock, limits.idleMarkerMs, this.#markIfIdle);
+    this.#syncTimer = new SyncTimer(limits.clock, limits.syncEveryMs, this.#syncIfNeeded);
     this.#linger = new Linger(limits.clock, limits.lingerMs, this.#scheduledPump);
     // What could not be copied for lack of room is not written: `nextSeq` lies behind it.
     this.#writtenSeq = writer.durableSeq;
@@ -127,7 +99,7 @@ class DurableLog<T> implements Log<T> {
   append(value: T, options?: AppendOptions): Promise<number> {
     const refusal = this.#refusal("append") ?? this.#appendRefusal("append", options);
     if (refusal !== undefined) return Promise.reject(refusal);
-    const record = this.#encode(value, 0);
+    const record = encodeRecord(this.#codec, value, this.nextSeq);
     if (record instanceof WalError) return Promise.reject(record);
     return this.#queue.append(record, options);
   }
@@ -135,10 +107,8 @@ class DurableLog<T> implements Log<T> {
   appendBatch(values: readonly T[], options?: AppendOptions): Promise<SeqRange> {
     const refusal = this.#refusal("appendBatch") ?? this.#appendRefusal("appendBatch", options);
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (values.length === 0) {
-      return Promise.reject(new WalError("WAL_INVALID_ARGUMENT", "a batch has at least one record", { operation: "appendBatch", outcome: "not_applied" }));
-    }
-    return this.#queue.appendBatch(values.length, (index) => this.#encode(values[index] as T, index), options);
+    if (values.length === 0) return Promise.reject(new WalError("WAL_INVALID_ARGUMENT", "a batch has at least one record", { operation: "appendBatch", outcome: "not_applied" }));
+    return this.#queue.appendBatch(values.length, (index) => encodeRecord(this.#codec, values[index] as T, this.nextSeq + index), options);
   }
 
   read(range: ReadRange = {}): AsyncIterable<LogRecord<T>> {
@@ -187,10 +157,7 @@ class DurableLog<T> implements Log<T> {
     if (this.#queue.waitingAppends > 0) return this.#queue.afterWaiting({ durability: "synced" }).then(() => this.#sync());
     if (this.#durableSeq >= this.nextSeq - 1) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const done = (): void => {
-        resolve();
-      };
-      const waiter = new RangeWaiter({ first: this.nextSeq, last: this.nextSeq - 1 }, true, done, reject);
+      const waiter = new RangeWaiter({ first: this.nextSeq, last: this.nextSeq - 1 }, true, () => { resolve(); }, reject);
       if (!this.#queue.attach(waiter)) (this.#flying?.waiters ?? this.#unsynced).push(waiter);
       this.#linger.cut();
       this.#pump();
@@ -285,8 +252,8 @@ class DurableLog<T> implements Log<T> {
     }
     this.#queue.recycle(commit);
     this.#pump();
-    if (this.#isRelaxed) this.#armSyncTimer();
-    else this.#wakeFollowers();
+    if (!this.#isRelaxed) this.#wakeFollowers();
+    else if (this.#closing === undefined) this.#syncTimer.arm();
   }
 
   #commitFailed(commit: CommitBuffer, error: unknown): void {
@@ -339,19 +306,13 @@ class DurableLog<T> implements Log<T> {
   }
 
   /**
-   * After a failed write what is on the disk is not known, and nothing more is written by this handle. Everything above the
-   * last sequence number known to be durable may be lost or kept; what had not been started is not there. A writer that was
-   * fenced knows more: what it was refused is not there, unless an answer was lost before.
+   * Nothing more is written by this handle. Everything above the last sequence number known to be durable may be lost or kept;
+   * what had not been started is not there.
    */
   #poison(cause: unknown, operation: string, lastSeq: number, unknown: readonly CommitWaiter[]): void {
-    const at = isHoldfastError(cause) ? { key: cause.key, offset: cause.offset, backend: cause.backend } : {};
-    const isFenced = hasCode(cause, "WAL_FENCED");
-    const code = isFenced ? "WAL_FENCED" : "WAL_POISONED";
-    const message = isFenced ? cause.message : `a write of the log failed; close it, open it again, and compare nextSeq with ${lastSeq}`;
-    const outcome = (isFenced ? cause.outcome : undefined) ?? "unknown";
-    const failure = new WalError(code, message, { operation, ...at, outcome, firstSeq: this.#durableSeq + 1, lastSeq, cause });
+    const failure = failureBy(cause, operation, { first: this.#durableSeq + 1, last: lastSeq });
+    const behind = new WalError(failure.code, "a write before this one failed", { operation: "append", outcome: "not_applied", cause });
     this.#failure = failure;
-    const behind = new WalError(code, "a write before this one failed", { operation: "append", outcome: "not_applied", cause });
     this.#stopTimers();
     this.#unsynced = [];
     for (const waiter of unknown) waiter.settle(failure);
@@ -362,10 +323,6 @@ class DurableLog<T> implements Log<T> {
   }
 
   // ------------------------------------------------------------------------------------------------ evidence, syncs, followers
-
-  get #isRelaxed(): boolean {
-    return this.#limits.syncEveryMs !== undefined;
-  }
 
   /** In relaxed mode: something is written and not known to be durable. */
   get #hasUnsynced(): boolean {
@@ -383,21 +340,15 @@ class DurableLog<T> implements Log<T> {
     if (this.#writer.unmarked) await this.#writer.mark();
   }
 
-  #armSyncTimer(): void {
-    const { syncEveryMs, clock } = this.#limits;
-    if (syncEveryMs === undefined || this.#cancelSyncTimer !== undefined || this.#closing !== undefined) return;
-    this.#cancelSyncTimer = clock.setTimer(() => {
-      this.#cancelSyncTimer = undefined;
-      if (!this.#hasUnsynced || this.#failure !== undefined) return;
-      this.#control(() => this.#syncWriter()).catch(() => undefined); // The log is poisoned then; the next call tells.
-    }, syncEveryMs);
-  }
+  readonly #syncIfNeeded = (): void => {
+    if (!this.#hasUnsynced || this.#failure !== undefined) return;
+    this.#control(() => this.#syncWriter()).catch(() => undefined); // The log is poisoned then; the next call tells.
+  };
 
   #stopTimers(): void {
     this.#linger.stop();
     this.#markTimer.stop();
-    this.#cancelSyncTimer?.();
-    this.#cancelSyncTimer = undefined;
+    this.#syncTimer.stop();
   }
 
   #wakeFollowers(): void {
@@ -436,13 +387,7 @@ class DurableLog<T> implements Log<T> {
 
   #refusal(operation: string): WalError | undefined {
     if (this.#closing !== undefined) return new WalError("WAL_CLOSED", "the log is closed", { operation, outcome: "not_applied" });
-    const failure = this.#failure;
-    if (failure !== undefined) {
-      const { code, firstSeq, lastSeq } = failure;
-      const message = "an earlier write of the log failed; close it and open it again";
-      return new WalError(code, message, { operation, outcome: "not_applied", firstSeq, lastSeq, cause: failure });
-    }
-    return undefined;
+    return this.#failure === undefined ? undefined : refusalAfter(this.#failure, operation);
   }
 
   #appendRefusal(operation: string, options: AppendOptions | undefined): Error | undefined {
@@ -451,20 +396,5 @@ class DurableLog<T> implements Log<T> {
       return new WalError("WAL_FULL", "the sequence numbers are used up", { operation, outcome: "not_applied" });
     }
     return undefined;
-  }
-
-  #encode(value: T, index: number): Uint8Array | WalError {
-    try {
-      const bytes: unknown = this.#codec.encode(value);
-      return bytes instanceof Uint8Array ? bytes : this.#codecFailure(index, new TypeError(`it answered ${typeof bytes}, not bytes`));
-    } catch (cause) {
-      return this.#codecFailure(index, cause);
-    }
-  }
-
-  #codecFailure(index: number, cause: unknown): WalError {
-    const seq = this.nextSeq + index;
-    const message = `the codec "${this.#codec.name}" refused the value that would have been record ${seq}`;
-    return new WalError("WAL_CODEC_FAILED", message, { operation: "append", outcome: "not_applied", seq, cause });
   }
 }
