@@ -39,7 +39,7 @@ const STORES: Readonly<Record<string, Store>> = {
 for (const [name, { partBytes = 5 * MIB, ...options }] of Object.entries(STORES)) {
   storageConformance({
     name: `s3 on a simulated store ${name}`,
-    propertyRuns: 12,
+    propertyRuns: 8,
     open() {
       const clock = selfDrivenClock();
       const store = new SimObjectStore({ ...options, clock });

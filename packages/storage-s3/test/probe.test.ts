@@ -86,7 +86,7 @@ describe("the trial of uploads in parts", () => {
   ])("of a store that %s comes to the right result, also although every third answer is lost", async (_, quirks, expected) => {
     expect(await tried(sim({ quirks }))).toBe(expected);
     const chance = { kinds: ["lose", "drop", "late", "twice", "failAfter", "errorInside", "conflict"], faults: 3, outOf: 10 } as const;
-    for (let seed = 0; seed < 60; seed += 1) {
+    for (let seed = 0; seed < 30; seed += 1) {
       const adversary = seededAdversary(seed, { temper: "even" });
       expect(await tried(sim({ quirks, adversary, chance, maxTurns: 3 })), `seed ${seed}`).toBe(expected);
     }
