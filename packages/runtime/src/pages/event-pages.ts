@@ -22,11 +22,16 @@ export async function makeEventPages(made: NewPages, pages: PageStore, cut: Cut)
     const index = await pages.index("events", page);
     for (let block = 0; block < index.blocks; block++) {
       for (const event of await pages.events(page, index.block(block), runtimeId)) {
-        if (event.id >= floor) await writing.add(event);
+        if (event.id < floor) continue;
+        if (writing.mustWait(event)) await writing.wait(event);
+        writing.add(event);
       }
     }
   }
-  for (const event of events) await writing.add(event);
+  for (const event of events) {
+    if (writing.mustWait(event)) await writing.wait(event);
+    writing.add(event);
+  }
   return [...kept.slice(0, kept.length - small), ...(await writing.end())];
 }
 
@@ -45,10 +50,19 @@ export class EventPageWriter {
     this.#runtimeId = runtimeId;
   }
 
+  /** Whether to {@link wait} before this event: not for each of them, since an `await` costs more than an event. */
+  mustWait(event: EventRecord): boolean {
+    return this.#isFull(event) || this.#made.slices.isOver;
+  }
+
+  /** Finishes the page if it is full, and lets others have their turn. */
+  async wait(event: EventRecord): Promise<void> {
+    if (this.#page !== undefined && this.#isFull(event)) await this.#finish(this.#page);
+    if (this.#made.slices.isOver) await this.#made.slices.pause();
+  }
+
   /** @param event - Not below the one before. */
-  async add(event: EventRecord): Promise<void> {
-    // Events that share an id stay in one page: it is found by the last id in it.
-    if (this.#page !== undefined && this.#page.writer.length >= this.#made.pageBytes && event.id !== this.#lastId) await this.#finish(this.#page);
+  add(event: EventRecord): void {
     this.#page ??= this.#made.begin("events");
     if (this.#count === 0) this.#firstId = event.id;
     this.#lastId = event.id;
@@ -56,6 +70,11 @@ export class EventPageWriter {
     this.#page.writer.add(event.id, (writer) => {
       writeEvent(writer, event, this.#runtimeId);
     });
+  }
+
+  /** Events that share an id stay in one page: it is found by the last id in it. */
+  #isFull(next: EventRecord): boolean {
+    return this.#page !== undefined && this.#page.writer.length >= this.#made.pageBytes && next.id !== this.#lastId;
   }
 
   async end(): Promise<readonly EventPageRef[]> {

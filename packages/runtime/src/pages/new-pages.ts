@@ -1,7 +1,9 @@
 import type { StorageBackend, StoragePrefix } from "@holdfast/storage";
 import { pageKey } from "../layout.js";
+import type { RuntimeSettings } from "../options.js";
 import type { PageRef } from "../state/runtime-state.js";
 import { PageWriter, type PageKind } from "../stored/page.js";
+import { TimeSlices } from "./time-slices.js";
 
 /** So many small pages become one with what is added to them. */
 export const SMALL_PAGES = 8;
@@ -10,16 +12,19 @@ export const SMALL_PAGES = 8;
 export class NewPages {
   /** Bytes after which a page ends. */
   readonly pageBytes: number;
+  readonly slices: TimeSlices;
   readonly #storage: StorageBackend;
   readonly #prefix: StoragePrefix;
   readonly #logId: string;
   readonly #next: Record<PageKind, number>;
 
   /** @param next - Numbers that no page has had. */
-  constructor(parts: { readonly storage: StorageBackend; readonly prefix: StoragePrefix; readonly logId: string; readonly pageBytes: number }, next: Readonly<Record<PageKind, number>>) {
-    this.pageBytes = parts.pageBytes;
+  constructor(parts: { readonly storage: StorageBackend; readonly logId: string; readonly settings: Pick<RuntimeSettings, "prefix" | "pageBytes" | "clock"> }, next: Readonly<Record<PageKind, number>>) {
+    const { prefix, pageBytes, clock } = parts.settings;
+    this.pageBytes = pageBytes;
+    this.slices = new TimeSlices(clock);
     this.#storage = parts.storage;
-    this.#prefix = parts.prefix;
+    this.#prefix = prefix;
     this.#logId = parts.logId;
     this.#next = { ...next };
   }

@@ -150,7 +150,7 @@ export class Sealer {
       const key = snapshotKey(settings.prefix, name);
       if (!this.#kept.some((kept) => kept.name === name) && !this.#parts.unreadable.has(key)) this.#superfluous.add(key);
     }
-    return new NewPages({ storage, prefix: settings.prefix, logId: log.logId ?? "", pageBytes: settings.pageBytes }, next);
+    return new NewPages({ storage, logId: log.logId ?? "", settings }, next);
   }
 
   #keep(snapshot: KeptSnapshot): void {

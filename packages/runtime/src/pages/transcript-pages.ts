@@ -4,6 +4,7 @@ import type { PageWriter } from "../stored/page.js";
 import type { Cut, PagedCut, WorkerCut } from "./cut.js";
 import { isSmall, SMALL_PAGES, type NewPages } from "./new-pages.js";
 import type { PageStore } from "./page-store.js";
+import type { TimeSlices } from "./time-slices.js";
 
 /** What became of the transcripts of a cut. */
 export type PagedTranscripts = Pick<PagedCut, "transcriptPages" | "ranges">;
@@ -23,7 +24,10 @@ export async function makeTranscriptPages(made: NewPages, pages: PageStore, cut:
   }
   const page = made.begin("transcripts");
   const ranges: (readonly TranscriptRange[])[] = [];
-  for (const worker of cut.workers) ranges.push(await writeTranscript({ writer: page.writer, number: page.number, pages, cut, given }, worker));
+  for (const worker of cut.workers) {
+    if (made.slices.isOver) await made.slices.pause();
+    ranges.push(await writeTranscript({ writer: page.writer, number: page.number, pages, cut, given, slices: made.slices }, worker));
+  }
   const count = ranges.flat().reduce((sum, range) => sum + (range.page === page.number ? range.count : 0), 0);
   const kept = live.filter(({ number }) => !given.has(number));
   return { transcriptPages: byNumber([...kept, { ...(await made.create(page)), count }]), ranges };
@@ -37,6 +41,7 @@ interface Writing {
   readonly cut: Cut;
   /** Pages whose entries go into the new one. */
   readonly given: ReadonlySet<number>;
+  readonly slices: TimeSlices;
 }
 
 /** What follows on the range before, in the same page, is one range with it. */
@@ -63,6 +68,7 @@ async function writeTranscript(writing: Writing, { worker, ranges, entries, page
     writer.add(BigInt(pagedLength + index), (to) => {
       writeEntry(to, entry);
     });
+    if (writing.slices.isOver) await writing.slices.pause();
   }
   writer.endBlock();
   add(pagedLength, entries, firstBlock);

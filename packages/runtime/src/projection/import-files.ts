@@ -78,12 +78,15 @@ export async function importFiles(parts: ImportParts, eventFloor = 0n): Promise<
 /** The state that the files tell, with its events and transcripts in pages. */
 async function pagedFiles({ place, log, settings }: ImportParts, files: RuntimeFiles): Promise<RuntimeState> {
   const { storage } = place;
-  const { prefix, pageBytes, maxDiagnostics } = settings;
+  const { prefix, maxDiagnostics } = settings;
   const { next } = await listPages(storage, prefix);
-  const made = new NewPages({ storage, prefix, logId: log.logId ?? "", pageBytes }, next);
+  const made = new NewPages({ storage, logId: log.logId ?? "", settings }, next);
   const state = new RuntimeState(files.runtime, maxDiagnostics);
   const events = new EventPageWriter(made, state.runtimeId);
-  for await (const event of files.events()) await events.add(event);
+  for await (const event of files.events()) {
+    if (events.mustWait(event)) await events.wait(event);
+    events.add(event);
+  }
   state.eventPages = await events.end();
   const transcripts = new TranscriptPageWriter(made);
   for (const { record, transcriptFault } of files.workers) {
@@ -111,9 +114,9 @@ async function writeSnapshots({ place, log, settings }: ImportParts, state: Runt
 }
 
 /** With those of files that cannot be used: they are left alone, and must not look as if somebody had changed them. */
-async function allMarks({ storage, prefix }: ProjectionPlace, known: FileMarks): Promise<FileMarks> {
-  const marks = new Map(known);
-  for (const key of await changedFiles(storage, prefix, known)) marks.set(key, await markOfFile(storage, key));
+async function allMarks({ storage, prefix, known }: ProjectionPlace, good: FileMarks): Promise<FileMarks> {
+  const marks = new Map(good);
+  for (const key of await changedFiles(storage, prefix, good, { known })) marks.set(key, await markOfFile(storage, key));
   return marks;
 }
 

@@ -2,6 +2,7 @@ import type { StorageBackend, StoragePrefix } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
 import { applyProjection } from "../files/apply-projection.js";
 import type { DirectoryAccess } from "../files/directory-access.js";
+import type { KnownFiles } from "../files/known-files.js";
 import { hasBytesOf } from "../files/file-mark.js";
 import { eventsKey } from "../files/layout.js";
 import { prepareProjection } from "../files/prepare-projection.js";
@@ -22,6 +23,7 @@ export interface ProjectionPlace {
   /** The directory of the runtime. */
   readonly prefix: StoragePrefix;
   readonly directories: DirectoryAccess | undefined;
+  readonly known: KnownFiles | undefined;
   /** Milliseconds after a mutation until it is in the files. */
   readonly everyMs: number;
 }
@@ -112,7 +114,13 @@ export class Projector {
     this.#closed = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    await this.complete().catch(() => undefined);
+    await this.complete().then(() => this.#remember()).catch(() => undefined);
+  }
+
+  /** So that the next opening need not read files that nobody touched. */
+  async #remember(): Promise<void> {
+    const { place, projection } = this.#parts;
+    if (!projection.isBehind && projection.batch === undefined) await place.known?.remember(place.prefix, keyedMarks(place.prefix, projection.files));
   }
 
   async #finishBatch(): Promise<void> {

@@ -45,7 +45,7 @@ export async function reconcile(parts: ImportParts, loaded: LoadedRuntime, proje
 }
 
 async function foreignFiles({ place }: ImportParts, projection: ProjectionState): Promise<readonly StorageKey[]> {
-  const { storage, prefix } = place;
+  const { storage, prefix, known } = place;
   const marks = keyedMarks(prefix, projection.files);
   const key = eventsKey(prefix);
   const { rewriting, batch } = projection;
@@ -55,7 +55,7 @@ async function foreignFiles({ place }: ImportParts, projection: ProjectionState)
     const isNew = await hasBytesOf(storage, key, rewriting);
     return changedFiles(storage, prefix, isNew ? other : marks);
   }
-  if (batch === undefined) return changedFiles(storage, prefix, marks);
+  if (batch === undefined) return changedFiles(storage, prefix, marks, { known });
   return foreignChanges(storage, prefix, prepareProjection(prefix, marks, batch));
 }
 
