@@ -28,7 +28,11 @@ export async function claimStream(context: StreamContext, signal: AbortSignal | 
   let guess = await readHint(context, signal);
   for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts += 1) {
     const position = guess.position + 1;
-    const isCreated = await createEntry(context, { ownerId, position, term: position }, undefined);
+    const isCreated = await createEntry(context, { ownerId, position, term: position }, undefined).catch(async (error: unknown) => {
+      // Whosever it is, and although it cannot be read, the position is taken.
+      if ((await context.storage.stat(entryKey(context.place, position), { signal })) === undefined) throw error;
+      return false;
+    });
     if (isCreated && newestOf(await listEntries(context, position, signal, 1)) === 0) return { ownerId, position, latest: guess.latest };
     guess = await lookBehind(context, guess, signal);
   }

@@ -91,7 +91,7 @@ export class OwnedStream {
       // A claim shows that the stream is still ours, and that hints of before are not the last word.
       this.#doubt ??= { commit: undefined };
       await this.#settle();
-      await removeCheckpoints(this.#context, below, this.#position);
+      await this.#remove(below, (it) => it.sequence < sequence);
       for (const it of below) index.delete(it.sequence);
       if (this.#latest !== undefined && this.#latest.sequence < sequence) this.#latest = undefined;
       this.#tidying.request();
@@ -154,9 +154,13 @@ export class OwnedStream {
     try {
       await createOrAdopt(storage, checkpointKey(place, name), bytes, { idOffset: OBJECT_ID_OFFSET });
     } catch (error) {
+      const isTaken = hasCode(error, "STORAGE_ALREADY_EXISTS");
       // Where nothing was written the position stays as it was.
-      if (!isHoldfastError(error) || error.outcome !== "not_applied" || hasCode(error, "STORAGE_ALREADY_EXISTS")) this.#doubt = { commit: undefined };
-      throw error;
+      if (isTaken || !isHoldfastError(error) || error.outcome !== "not_applied") this.#doubt = { commit: undefined };
+      if (!isTaken) throw error;
+      // It was this one, and a later owner has cleaned it away while it was read back. Or else it is tried at the next position.
+      await this.#settle();
+      return this.#write({ streamId, sequence, body });
     }
     // From here on its position is used up, by this entry or another one.
     this.#doubt = { commit };
@@ -238,15 +242,22 @@ export class OwnedStream {
     // With nothing to remove ever, nothing has to be listed.
     if (this.#keep === Infinity && this.#superseded.length === 0) return;
     const newestFirst = ascending(await this.#queue.run(() => this.#loaded())).reverse();
-    const [superseded, useless] = [this.#superseded, this.#useless];
+    const useless = this.#useless;
     if (useless.length > 0) await this.#context.storage.remove(useless);
     this.#useless = this.#useless.slice(useless.length);
-    if (newestFirst.length <= this.#keep && superseded.length === 0) return;
+    if (newestFirst.length <= this.#keep && this.#superseded.length === 0) return;
     const { isSafe, names } = await this.#readBack.superfluous(newestFirst, this.#keep);
     if (!isSafe) return;
-    await removeCheckpoints(this.#context, [...superseded, ...names], this.#position);
-    this.#superseded = this.#superseded.slice(superseded.length);
+    await this.#remove(names, () => true);
     for (const { sequence, position } of names) if (this.#index?.get(sequence)?.position === position) this.#index.delete(sequence);
+  }
+
+  /** Older ones of a sequence go before the one that took their place: else they would be there again if this is cut short. */
+  async #remove(names: readonly StoredName[], isOlder: (superseded: StoredName) => boolean): Promise<void> {
+    const older = new Set(this.#superseded.filter(isOlder));
+    await removeCheckpoints(this.#context, [...older], this.#position);
+    this.#superseded = this.#superseded.filter((it) => !older.has(it));
+    await removeCheckpoints(this.#context, names, this.#position);
   }
 
   #conflict(sequence: bigint): CheckpointError {

@@ -1,4 +1,5 @@
 import type { Canary } from "./canary.js";
+import { checkpointCanaries } from "./checkpoint-canaries.js";
 import { fsCanaries } from "./fs-canaries.js";
 import { kinesisCanaries } from "./kinesis-canaries.js";
 import { runtimeCanaries } from "./runtime-canaries.js";
@@ -24,6 +25,7 @@ export const CANARIES: readonly Canary[] = [
   ...walObjectRemovalCanaries,
   ...walObjectReaderCanaries,
   ...snapshotCanaries,
+  ...checkpointCanaries,
   ...runtimeCanaries,
   ...kinesisCanaries,
 ];

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import * as checkpoint from "@holdfast/checkpoint";
 import * as kinesis from "@holdfast/kinesis";
 import * as runtime from "@holdfast/runtime";
 import * as snapshot from "@holdfast/snapshot";
@@ -15,7 +16,7 @@ import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "../simulated/store-history.js";
 
 /** A package whose built code can be changed. */
-export type PatchablePackage = "kinesis" | "runtime" | "snapshot" | "storage-fs" | "storage-s3" | "wal";
+export type PatchablePackage = "checkpoint" | "kinesis" | "runtime" | "snapshot" | "storage-fs" | "storage-s3" | "wal";
 
 /** One literal replacement in one built file. */
 export interface Patch {
@@ -34,7 +35,7 @@ export class PatchError extends Error {
 }
 
 /** The code as it is. */
-export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis, runtime };
+export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis, runtime, checkpoint };
 
 /**
  * The code with changes made to it: the built files of the patched packages are copied, changed as text and imported, each time
@@ -55,6 +56,7 @@ export async function patchedModules(patches: readonly Patch[]): Promise<Modules
       wal: packages.has("wal") ? await load("wal", root, wal) : wal,
       snapshot: packages.has("snapshot") ? await load("snapshot", root, snapshot) : snapshot,
       runtime: packages.has("runtime") ? await load("runtime", root, runtime) : runtime,
+      checkpoint: packages.has("checkpoint") ? await load("checkpoint", root, checkpoint) : checkpoint,
       kinesis: packages.has("kinesis") ? await load("kinesis", root, kinesis) : kinesis,
     };
   } finally {

@@ -1,3 +1,4 @@
+import * as checkpoint from "@holdfast/checkpoint";
 import * as kinesis from "@holdfast/kinesis";
 import * as runtime from "@holdfast/runtime";
 import * as snapshot from "@holdfast/snapshot";
@@ -8,4 +9,4 @@ import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "./store-history.js";
 
 /** The packages as they are. */
-export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis, runtime };
+export const REAL_MODULES: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis, runtime, checkpoint };

@@ -1,3 +1,4 @@
+import type * as checkpoint from "@holdfast/checkpoint";
 import type * as kinesis from "@holdfast/kinesis";
 import type * as runtime from "@holdfast/runtime";
 import type * as snapshot from "@holdfast/snapshot";
@@ -16,6 +17,7 @@ export interface ModulesUnderTest {
   readonly snapshot: typeof snapshot;
   readonly runtime: typeof runtime;
   readonly kinesis: typeof kinesis;
+  readonly checkpoint: typeof checkpoint;
 }
 
 /** How much a simulated disk may forget and reorder, from the weakest to one whose processes only get killed. */

@@ -1,5 +1,7 @@
 import type { StoreHistory } from "./store-history.js";
 import { trialHistory } from "./trial-history.js";
+import { checkpointHistory } from "./checkpoint/checkpoint-history.js";
+import { checkpointObjectsHistory } from "./checkpoint/checkpoint-objects-history.js";
 import { fsStore } from "./storage-fs/fs-store.js";
 import { kinesisDirectoryHistory } from "./kinesis/directory-history.js";
 import { kinesisHistory } from "./kinesis/kinesis-history.js";
@@ -15,4 +17,4 @@ export const walHistory: StoreHistory = trialHistory(walStore);
 export const fsHistory: StoreHistory = trialHistory(fsStore);
 
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, kinesisHistory, kinesisDirectoryHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, kinesisHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory];
