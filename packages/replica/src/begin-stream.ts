@@ -57,14 +57,14 @@ async function newestGeneration({ client, logId, signal }: BeginStreamOptions): 
 async function takeOver(options: BeginStreamOptions, generation: string): Promise<BegunStream | undefined> {
   const { client, source, random, indexBytes, logId, signal } = options;
   const { end, freeIndex } = await findEnd(client, generation, { signal });
-  if (end === undefined || (await compare(source, end, signal)) === "different") return undefined;
+  // A generation without a record is as good as none, and not worth to be gone on with.
+  if (end?.logId !== logId || (await compare(source, end, signal)) === "different") return undefined;
   const claim = { logId, writerId: toHex(random.bytes(16)), generation };
   const index = await claimIndex(client, claim, freeIndex, signal);
   // Only now nothing more is added that counts: who had the index before looks for this claim before it tells of a write.
   const settled = await findEndBelow(client, generation, index, { signal });
-  if (settled?.logId !== logId) return undefined;
-  const comparison = await compare(source, settled, signal);
-  if (comparison === "different") return undefined;
+  const comparison = settled?.logId === logId ? await compare(source, settled, signal) : "different";
+  if (settled === undefined || comparison === "different") return undefined;
   const last = settled.lastCommit?.records.at(-1);
   return {
     writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end: settled, firstSeq: settled.nextSeq, indexBytes }),

@@ -58,6 +58,10 @@ export async function openBase(client: ReplicaClient, generation: string, index:
     if (base.generation !== generation || base.index !== index) {
       throw new ReplicaError("REPLICA_CORRUPT", `${what} is another one, in the place of this one`, { operation: "read", position });
     }
+    // Where there is no content its end is looked at now, and with it the checksums.
+    if (base.contentVersion === undefined && !(await content.isAtEnd())) {
+      throw new ReplicaError("REPLICA_CORRUPT", `${what} has content where it says that there is none`, { operation: "read", position });
+    }
     return { base, content };
   } catch (error) {
     await content.close();

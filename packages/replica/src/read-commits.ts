@@ -40,6 +40,7 @@ export async function* readCommits(
         nextSeq = commit.firstSeq + commit.records.length;
       }
       if (bytes !== undefined && reader.bytes !== bytes) throw problem("REPLICA_GAP", generation, index, reader.bytes, `the next index goes on from byte ${bytes.toString()}`);
+      await reader.requireEnd();
     } finally {
       await reader.close();
     }

@@ -266,13 +266,15 @@ class LogReplicator implements Replicator {
     const { retry, random, clock } = this.#settings;
     const ms = jittered(Math.min(retry.maxMs, retry.minMs * 2 ** Math.min(this.#failures, 30)), random);
     this.#failures += 1;
+    const { signal } = this.#stop;
     await new Promise<void>((resolve) => {
-      const cancel = clock.setTimer(resolve, ms);
-      const stop = (): void => {
+      const done = (): void => {
         cancel();
+        signal.removeEventListener("abort", done);
         resolve();
       };
-      this.#stop.signal.addEventListener("abort", stop, { once: true });
+      const cancel = clock.setTimer(done, ms);
+      signal.addEventListener("abort", done);
     });
   }
 
@@ -298,15 +300,17 @@ class LogReplicator implements Replicator {
   async #wait(operation: string, signal: AbortSignal | undefined, awaited: Awaited): Promise<void> {
     signal?.throwIfAborted();
     this.#requireRunning(operation);
-    await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = { awaited, resolve, reject };
-      this.#waiters.add(waiter);
-      const abandon = (): void => {
-        this.#waiters.delete(waiter);
-        reject(reasonOf(signal));
-      };
-      signal?.addEventListener("abort", abandon, { once: true });
+    const abandon = (): void => {
+      this.#waiters.delete(waiter);
+      waiter.reject(signal?.reason);
+    };
+    let waiter: Waiter = { awaited, resolve: () => undefined, reject: () => undefined };
+    const settled = new Promise<void>((resolve, reject) => {
+      waiter = { awaited, resolve, reject };
     });
+    this.#waiters.add(waiter);
+    signal?.addEventListener("abort", abandon);
+    await settled.finally(() => signal?.removeEventListener("abort", abandon));
   }
 
   /** @param isEnd - Whether the pass has gone through everything that was there when it began. */
@@ -370,10 +374,4 @@ function sourceChanged(what: string): ReplicaError {
 
 function closed(operation: string): ReplicaError {
   return new ReplicaError("REPLICA_CLOSED", `${operation}: the replicator is closed`, { operation });
-}
-
-/** Why a signal was aborted. Whoever aborts says it, and it may be anything. */
-function reasonOf(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -68,6 +68,11 @@ export class StreamReader {
     return { firstSeq: head.firstSeq, committedAtMs: head.committedAtMs, records, endBytes: this.bytes, link: head.link };
   }
 
+  /** @throws REPLICA_CORRUPT, if there is something more, or if what was read shows only now that it is damaged. */
+  async requireEnd(): Promise<void> {
+    if (!(await this.#source.isAtEnd())) throw this.#corrupt("there is something behind its end");
+  }
+
   async close(): Promise<void> {
     await this.#source.close();
   }
