@@ -16,9 +16,9 @@ import { MalformedError } from "./fields.js";
  *   index   for each block 36 bytes: offset (8) ‖ bytes (4) ‖ items (4) ‖ first key (8) ‖ last key (8) ‖ crc (4)
  *           then: blocks (4) ‖ crc (4)
  *
- * Keys are ids of events, or positions in a transcript; the entries of a worker are in blocks of its own. The crc of a block is that of the
- * header, the block's offset (8) and the block; that of the index is that of the header, its offset (8) and the index before it. So both
- * are sound in one place of one page only.
+ * Keys are ids of events, or positions in a transcript; the entries of a worker are in blocks of its own. The crc of a block is that of bytes 0
+ * to 59 of the header, the block's offset (8) and the block; that of the index is that of the same bytes, its offset (8) and the index before it.
+ * So both are sound in one place of one page only. The header's own crc is left out: over bytes that end in their crc, crcs are all the same.
  */
 
 export const PAGE_HEADER_BYTES = 64;
@@ -174,7 +174,7 @@ function encodePageHeader({ kind, number, logId }: PageIdentity): Uint8Array {
 function blockChecksum(header: Uint8Array, offset: number, bytes: Uint8Array): number {
   const place = new ByteWriter({ into: new Uint8Array(8) });
   place.u64(offset);
-  return crc32c(bytes, crc32c(place.finish(), crc32c(header)));
+  return crc32c(bytes, crc32c(place.finish(), crc32c(header.subarray(0, HEADER_CRC_OFFSET))));
 }
 
 function writeBlockEntry(writer: ByteWriter, block: BlockEntry): void {
