@@ -167,7 +167,8 @@ export class OwnedStream {
     const isOurs = await createEntry(this.#context, { ownerId: this.#ownerId, position, term: this.#term }, commit);
     if (!isOurs) {
       this.#isFenced = true;
-      throw this.#fenced("not_applied", streamId, sequence);
+      // Its first attempt may have been done although it was not answered, and have been removed since.
+      throw this.#fenced("unknown", sequence);
     }
     this.#doubt = undefined;
     this.#committed(name);
@@ -265,8 +266,10 @@ export class OwnedStream {
     return new CheckpointError("CHECKPOINT_CONFLICT", `another state is stored under sequence ${sequence}`, { operation: "save", streamId, sequence, outcome: "not_applied" });
   }
 
-  #fenced(outcome: "not_applied" | "unknown", streamId: string = this.#context.place.streamId, sequence?: bigint): CheckpointError {
-    const key: StorageKey = entryKey(this.#context.place, this.#position + 1);
+  #fenced(outcome: "not_applied" | "unknown", sequence?: bigint): CheckpointError {
+    const { place } = this.#context;
+    const { streamId } = place;
+    const key = entryKey(place, this.#position + 1);
     return new CheckpointError("CHECKPOINT_FENCED", "another owner has taken the stream over", { operation: "save", key, streamId, sequence, outcome });
   }
 }
