@@ -1,7 +1,9 @@
+import { joinKey } from "@holdfast/storage";
 import type { FsPort } from "@holdfast/storage/ports";
 import { fsBackend, type FsBackend } from "@holdfast/storage-fs";
 import { localDirectories } from "./files/directory-access.js";
 import type { RuntimeFinding } from "./files/finding.js";
+import { KnownFiles } from "./files/known-files.js";
 import { runtimePrefix as filesPrefix } from "./files/layout.js";
 import { invalidArgument, requireWholeNumber } from "./errors.js";
 import { openJournal } from "./journal.js";
@@ -48,7 +50,8 @@ export async function openRuntimeDirectory<E extends EventPayloads = EventPayloa
   const storage = await fsBackend({ root: path, clock, random, port, fileMode, directoryMode });
   // A port has no empty directories to look at or to remove.
   const directories = port === undefined ? localDirectories(path) : undefined;
-  const place = { storage, prefix: filesPrefix(options.runtimeId), directories, everyMs };
+  const known = directories && new KnownFiles({ storage, directories, key: joinKey(settings.prefix, "files.known") });
+  const place = { storage, prefix: filesPrefix(options.runtimeId), directories, known, everyMs };
   try {
     const store = await openOver(storage, place, settings, payloads, options);
     // What was not in the files is now. If it cannot be, that is told in `health`.

@@ -114,7 +114,7 @@ describe("writing", () => {
     runtime.remove(0);
     const next = prepareProjection(PREFIX, batch.after, runtime.takeChanges());
     const emptied: string[] = [];
-    await applyProjection(next, { storage, directories: { entries: () => Promise.resolve(undefined), removeEmpty: async (it) => void emptied.push(it) } });
+    await applyProjection(next, { storage, directories: { entries: () => Promise.resolve(undefined), stamps: () => Promise.resolve([]), removeEmpty: async (it) => void emptied.push(it) } });
     expect(emptied).toEqual([`${WORKER}/`]);
     expect([...(await filesIn(storage)).keys()]).toEqual([EVENTS, RUNTIME]);
     const fresh = prepareProjection(PREFIX, new Map(), { runtime: runtime.runtime, workers: [], events: [], entries: [], deletedWorkers: [] });

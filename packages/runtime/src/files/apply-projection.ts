@@ -2,6 +2,7 @@ import { hasCode, type AppendableStorage, type StorageBackend } from "@holdfast/
 import { RuntimeError } from "../errors.js";
 import type { DirectoryAccess } from "./directory-access.js";
 import { inspectStep } from "./inspect-projection.js";
+import type { KnownFiles } from "./known-files.js";
 import type { FileStep, ProjectionBatch } from "./prepare-projection.js";
 
 /** Where {@link applyProjection} writes. */
@@ -9,6 +10,8 @@ export interface ApplyProjectionOptions {
   readonly storage: StorageBackend;
   /** Where the storage is a local directory: without it, an empty directory is left of a worker that is removed, which yoi refuses. */
   readonly directories?: DirectoryAccess | undefined;
+  /** Gets the stamps of the files as they are written. */
+  readonly known?: KnownFiles | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -20,7 +23,7 @@ export interface ApplyProjectionOptions {
  * nothing is changed in it. RUNTIME_INVALID_ARGUMENT on a storage whose objects do not grow. Errors of the storage, such as STORAGE_FULL.
  */
 export async function applyProjection(batch: ProjectionBatch, options: ApplyProjectionOptions): Promise<void> {
-  const { storage, directories, signal } = options;
+  const { storage, directories, known, signal } = options;
   const { appendable } = storage;
   if (appendable === undefined) throw new RuntimeError("RUNTIME_INVALID_ARGUMENT", `the files of a runtime cannot be written to ${storage.name}, where objects do not grow`, { operation: "project", outcome: "not_applied" });
   for (const step of batch.steps) {
@@ -28,6 +31,7 @@ export async function applyProjection(batch: ProjectionBatch, options: ApplyProj
     if (step.kind === "replace") await replace(step, storage, signal);
     else if (step.kind === "remove") await storage.remove([step.key], { signal });
     else await append(step, storage, appendable, signal);
+    await known?.take([step.key]);
   }
   for (const directory of batch.emptied) await directories?.removeEmpty(directory);
 }

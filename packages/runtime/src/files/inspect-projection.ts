@@ -3,6 +3,7 @@ import type { StorageBackend, StorageEntry, StorageKey, StoragePrefix } from "@h
 import { hasBytesOf, type FileMark, type FileMarks } from "./file-mark.js";
 import { valuesOfLine } from "../format/values-of-line.js";
 import { eventsKey, runtimeFileKey, workersPrefix } from "./layout.js";
+import type { KnownFiles } from "./known-files.js";
 import { LineSplitter } from "./line-splitter.js";
 import type { FileStep, ProjectionBatch } from "./prepare-projection.js";
 
@@ -27,8 +28,17 @@ export async function inspectStep(storage: StorageBackend, step: FileStep, signa
   return step.kind === "append" && (await isPartOf(storage, step, entry.size)) ? "during" : "changed";
 }
 
-/** Files that differ from their marks, that are missing, or that have none. Reads all files, some at a time, in bounded memory. */
-export async function changedFiles(storage: StorageBackend, prefix: StoragePrefix, marks: FileMarks, signal?: AbortSignal): Promise<readonly StorageKey[]> {
+/** How {@link changedFiles} looks. */
+export interface ChangedFilesOptions {
+  /** Tells at once that nobody touched the files since they were last compared or written; and takes their stamps, if it cannot. */
+  readonly known?: KnownFiles | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Files that differ from their marks, that are missing, or that have none. Reads them, some at a time, in bounded memory. */
+export async function changedFiles(storage: StorageBackend, prefix: StoragePrefix, marks: FileMarks, { known, signal }: ChangedFilesOptions = {}): Promise<readonly StorageKey[]> {
+  if (known !== undefined && (await known.areUntouched(prefix, marks))) return [];
+  await known?.takeAll(prefix, marks);
   const changed: StorageKey[] = [];
   const missing = new Set(marks.keys());
   const check = async (entries: readonly StorageEntry[]): Promise<void> => {
@@ -54,7 +64,7 @@ export async function changedFiles(storage: StorageBackend, prefix: StoragePrefi
 export async function foreignChanges(storage: StorageBackend, prefix: StoragePrefix, batch: ProjectionBatch, signal?: AbortSignal): Promise<readonly StorageKey[]> {
   const steps = new Map(batch.steps.map((step) => [step.key, step]));
   const changed: StorageKey[] = [];
-  for (const key of await changedFiles(storage, prefix, batch.before, signal)) {
+  for (const key of await changedFiles(storage, prefix, batch.before, { signal })) {
     const step = steps.get(key);
     if (step === undefined || (await inspectStep(storage, step, signal)) === "changed") changed.push(key);
   }
