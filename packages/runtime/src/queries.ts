@@ -81,7 +81,7 @@ export function requireWorker(operation: string, state: RuntimeState, name: Work
 }
 
 /** The id of the last event that is kept; below every id if there is none. */
-export function lastEventId(state: RuntimeState): bigint {
+function lastEventId(state: RuntimeState): bigint {
   const last = state.events.at(-1)?.id ?? state.eventPages.at(-1)?.lastId ?? -1n;
   return last >= state.eventFloor ? last : -1n;
 }

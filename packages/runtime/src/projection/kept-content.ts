@@ -23,7 +23,7 @@ export async function* keptEvents(source: QuerySource, from: bigint, before: big
 }
 
 /** The entries of a worker, in bounded memory. */
-export async function* keptEntries(source: QuerySource, workerId: string): AsyncGenerator<TranscriptRecord, void, undefined> {
+async function* keptEntries(source: QuerySource, workerId: string): AsyncGenerator<TranscriptRecord, void, undefined> {
   const worker = source.state.workers.get(workerId);
   if (worker === undefined) return;
   const length = transcriptLength(worker);

@@ -105,12 +105,12 @@ export function readRuntime(reader: ByteReader): RuntimeRecord {
   return { runtimeId, displayName, status, limits, nextWorkerSequence, nextEventId, nextDiagnosticId, diagnostics };
 }
 
-export function writeMark(writer: ByteWriter, { bytes, crc32c }: FileMark): void {
+function writeMark(writer: ByteWriter, { bytes, crc32c }: FileMark): void {
   writer.u64(bytes);
   writer.u32(crc32c);
 }
 
-export function readMark(reader: ByteReader): FileMark {
+function readMark(reader: ByteReader): FileMark {
   return { bytes: reader.u64Safe(), crc32c: reader.u32() };
 }
 

@@ -21,10 +21,10 @@ import { MalformedError } from "./fields.js";
  * So both are sound in one place of one page only. The header's own crc is left out: over bytes that end in their crc, crcs are all the same.
  */
 
-export const PAGE_HEADER_BYTES = 64;
+const PAGE_HEADER_BYTES = 64;
 
 /** Bytes of items after which a block ends. */
-export const BLOCK_BYTES: number = 16 * 1024;
+const BLOCK_BYTES = 16 * 1024;
 
 const INDEX_ENTRY_BYTES = 36;
 const INDEX_END_BYTES = 8;

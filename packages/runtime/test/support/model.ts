@@ -30,7 +30,7 @@ export function newPlain(): PlainRuntime {
   return runtime;
 }
 
-export function addEvent(runtime: PlainRuntime, kind: string, message: string, worker: string | undefined, payload?: unknown): bigint {
+function addEvent(runtime: PlainRuntime, kind: string, message: string, worker: string | undefined, payload?: unknown): bigint {
   const id = runtime.nextEvent;
   runtime.nextEvent += 1n;
   runtime.events.push({ id, kind, message, worker, ...(payload !== undefined && { payload }) });
