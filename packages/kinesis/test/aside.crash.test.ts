@@ -14,8 +14,6 @@ import { vector } from "./support/vectors.js";
 const cases = [
   { name: "crash-between-renames", concerned: "wal.log" },
   { name: "double-header", concerned: "wal.log" },
-  { name: "frame-malformed-mid-file", concerned: "wal.log" },
-  { name: "torn-then-append-magic", concerned: "wal.log" },
   { name: "bad-magic-v1", concerned: "wal.log" },
   { name: "snapshot-truncated", concerned: "snapshot.bin" },
 ];
@@ -43,7 +41,7 @@ describe.each(cases)("$name", ({ name, concerned }) => {
           expect(isWhole ? [APPENDED] : [before.retained, APPENDED]).toContain(after.retained);
           if (isWhole) completed += 1;
         },
-        { limit: runs(2), branches: 2 },
+        { limit: runs(1), branches: 2 },
       );
     }
     expect(completed).toBeGreaterThan(0);
