@@ -1,0 +1,116 @@
+import { hasCode, memoryBackend, memoryDisk, type StorageBackend } from "@holdfast/storage";
+import { describe, expect, it } from "vitest";
+import { openRuntimeStore, type RuntimeStore } from "../src/index.js";
+import { schemas, type OwnEvents, type OwnMessage } from "./support/history.js";
+import { observe, shown } from "./support/model.js";
+
+/*
+ * A writer on storage without locks is held up in any call of a checkpoint, while another takes its runtime over, moves what it wrote into pages of
+ * its own, and trims. Then the first one goes on: whatever it does, nothing is missing that the second one needs.
+ */
+
+type Store = RuntimeStore<OwnEvents, OwnMessage>;
+
+/** Calls of the checkpoint; behind the last one nothing is held up. */
+const CALLS = 24;
+
+describe.each(Array.from({ length: CALLS }, (_, index) => index + 1))("held up in call %i", (call) => {
+  it("takes nothing from its successor", async () => {
+    const disk = memoryDisk();
+    const gate = new Gate();
+    const old = await open(gate.before(memoryBackend({ disk, appendable: false })));
+    const { workerRef } = await old.createWorker({ intent: { kind: "assistant" }, profile: { kind: "runtime_default" } });
+    await work(old, workerRef.workerId, 40);
+    for (let round = 0; round < 3; round++) {
+      await old.checkpoint();
+      await work(old, workerRef.workerId, 10);
+    }
+    const held = gate.holdAt(call);
+    const ending = old.checkpoint().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await Promise.race([held, ending]);
+
+    const storage = memoryBackend({ disk, appendable: false });
+    const taken = await open(storage);
+    await work(taken, workerRef.workerId, 20);
+    await taken.trimEvents(30n);
+    for (let round = 0; round < 3; round++) {
+      await taken.checkpoint();
+      await work(taken, workerRef.workerId, 10);
+    }
+    gate.release();
+    const error = await ending;
+    expect(error === undefined || hasCode(error, "WAL_FENCED"), String(error as Error | undefined)).toBe(true);
+    await old.close();
+
+    await work(taken, workerRef.workerId, 5);
+    const seen = shown(await observe(taken));
+    await taken.checkpoint();
+    expect(shown(await observe(taken))).toEqual(seen);
+    await taken.close();
+    const again = await open(storage);
+    expect(shown(await observe(again))).toEqual(seen);
+    await again.close();
+  });
+});
+
+function open(storage: StorageBackend): Promise<Store> {
+  return openRuntimeStore({ storage, runtimeId: "agents", pageBytes: 4096, schemas });
+}
+
+async function work(store: Store, worker: string, inputs: number): Promise<void> {
+  for (let input = 0; input < inputs; input++) await store.sendInput(worker, { role: "user", content: "x".repeat(100) });
+}
+
+/** Holds a process up before a call of its storage. */
+class Gate {
+  #left = Infinity;
+  #reached: () => void = () => undefined;
+  #letGo: () => void = () => undefined;
+  readonly #open = new Promise<void>((resolve) => {
+    this.#letGo = resolve;
+  });
+
+  holdAt(call: number): Promise<void> {
+    this.#left = call;
+    return new Promise((resolve) => {
+      this.#reached = resolve;
+    });
+  }
+
+  release(): void {
+    this.#left = Infinity;
+    this.#letGo();
+  }
+
+  before(inner: StorageBackend): StorageBackend {
+    const step = async (): Promise<void> => {
+      this.#left -= 1;
+      if (this.#left > 0) return;
+      this.#reached();
+      await this.#open;
+    };
+    const call = async <T>(run: () => Promise<T>): Promise<T> => {
+      await step();
+      return run();
+    };
+    return {
+      name: inner.name,
+      appendable: undefined,
+      read: (key, options) => call(() => inner.read(key, options)),
+      stream: (key, options) => call(() => inner.stream(key, options)),
+      stat: (key, options) => call(() => inner.stat(key, options)),
+      create: (key, body, options) => call(() => inner.create(key, body, options)),
+      replace: (key, body, options) => call(() => inner.replace(key, body, options)),
+      async *list(prefix, options) {
+        await step();
+        yield* inner.list(prefix, options);
+      },
+      remove: (keys, options) => call(() => inner.remove(keys, options)),
+      close: () => inner.close(),
+      [Symbol.asyncDispose]: () => inner.close(),
+    };
+  }
+}
