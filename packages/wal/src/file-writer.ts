@@ -6,6 +6,7 @@ import { announceProblem, announceSegment } from "./diagnostics.js";
 import { WalError } from "./errors.js";
 import { BLOCK_BYTES, FRAME_HEADER_BYTES, FrameKind, SEGMENT_HEADER_BYTES, TRIM_BODY_BYTES, type Begin, type Floor } from "./format/segment.js";
 import { recoverFiles, type RecoveredFiles } from "./file-recovery.js";
+import { FileTidier } from "./file-tidier.js";
 import { absorbHead, followHead, readCopy, type Inheritance } from "./inheritance.js";
 import { notApplied, SegmentFiles, type SegmentFilesOptions } from "./segment-files.js";
 import type { SegmentChain } from "./segment-chain.js";
@@ -55,20 +56,16 @@ class FileWriter implements LogWriter {
   /** The history; its newest segment is the one that is written to, if this handle has made one. */
   readonly #chain: SegmentChain;
   #current: ActiveSegment | undefined;
-  /** The following segment, made while the current one fills up. */
-  #next: Promise<ActiveSegment> | undefined;
   readonly #files: SegmentFiles;
+  readonly #tidier: FileTidier;
   #floor: Floor;
   /** The part of the floor that is known to be durable: proven when the log was opened, or written by this handle. */
   #durableFloorSeq: number;
   #committedAtMs: number;
   /** Whether a commit stands behind the copies of this handle's first segment. */
   #hasCommitted = false;
-  /** Whether this handle's segment is known to last, so that what it replaces may go. */
-  #settled = false;
   /** Copies could not be made for lack of room. */
   #full = false;
-  #background: Promise<void> = Promise.resolve();
 
   constructor(options: FileWriterOptions, lock: StorageLock, found: RecoveredFiles) {
     this.#options = options;
@@ -76,6 +73,10 @@ class FileWriter implements LogWriter {
     this.#found = found;
     this.#chain = found.chain;
     this.#files = new SegmentFiles(options, found.numbers, found.newNumber, found.logId);
+    this.#tidier = new FileTidier(options.prefix, this.#files, found, {
+      floorNumber: () => this.#floor.number,
+      currentNumber: () => this.segment,
+    });
     this.#floor = found.floor;
     this.#durableFloorSeq = found.provenFloorSeq;
     this.#committedAtMs = found.committedAtMs;
@@ -133,7 +134,7 @@ class FileWriter implements LogWriter {
   async sync(): Promise<void> {
     if (this.#full) throw noRoom(this.#options.prefix);
     await this.#current?.sync();
-    if (this.#hasCommitted) this.#settle();
+    if (this.#hasCommitted) this.#tidier.settle();
   }
 
   async mark(): Promise<void> {
@@ -142,7 +143,7 @@ class FileWriter implements LogWriter {
     await current.mark(FrameKind.marker, this.#now());
     this.markers++;
     this.writtenBytes += FRAME_HEADER_BYTES;
-    this.#settle();
+    this.#tidier.settle();
   }
 
   async trim(seq: number): Promise<void> {
@@ -166,11 +167,10 @@ class FileWriter implements LogWriter {
       await target.trim(floor, this.#now());
       this.#durableFloorSeq = floor.seq;
       this.writtenBytes += FRAME_HEADER_BYTES + TRIM_BODY_BYTES;
-      this.#settled = true;
     }
     this.#floor = floor;
     this.#chain.dropBelow(this.#floor.number);
-    this.#inBackground("remove trimmed segments", () => this.#tidy());
+    this.#tidier.trimmed(current !== undefined);
   }
 
   isFinal(error: unknown): boolean {
@@ -191,16 +191,11 @@ class FileWriter implements LogWriter {
         problems.push(error);
       }
     };
-    await this.#background;
+    await this.#tidier.done();
     const current = this.#current;
     if (clean && current !== undefined) await attempt(() => current.mark(FrameKind.seal, this.#now()));
     await attempt(() => current?.close());
-    const next = await this.#next?.catch(() => undefined); // #prepareNext has told.
-    this.#next = undefined;
-    if (next !== undefined) {
-      await attempt(() => next.close());
-      if (clean) await attempt(() => this.#files.remove([next.number]));
-    }
+    await attempt(() => this.#files.dropPrepared(clean));
     await attempt(() => this.#lock.release());
     if (problems.length > 0) throw problems[0];
   }
@@ -213,8 +208,8 @@ class FileWriter implements LogWriter {
       this.writtenBytes += segment.end - before;
       this.#hasCommitted = true;
       // In relaxed mode the commit vouches for nothing before it is synced.
-      if (this.#options.settings.syncEveryMs === undefined) this.#settle();
-      if (this.#next === undefined && segment.end > this.#options.settings.segmentBytes * PREPARE_NEXT_AT) this.#prepareNext();
+      if (this.#options.settings.syncEveryMs === undefined) this.#tidier.settle();
+      if (segment.end > this.#options.settings.segmentBytes * PREPARE_NEXT_AT) this.#files.prepare();
     });
   }
 
@@ -247,7 +242,7 @@ class FileWriter implements LogWriter {
     });
     this.#use(next);
     this.rotations++;
-    this.#inBackground("close a full segment", () => old.close());
+    this.#tidier.run("close a full segment", () => old.close());
     return next;
   }
 
@@ -274,7 +269,7 @@ class FileWriter implements LogWriter {
     // Readers go on in the head until everything it holds is here.
     this.#use(segment, inheritance.absorbsHead);
     // Files of interrupted openings may go when the copies are durable, an absorbed head only when they are vouched for.
-    if (inheritance.copies.length > 0 && !inheritance.absorbsHead) this.#settle();
+    if (inheritance.copies.length > 0 && !inheritance.absorbsHead) this.#tidier.settle();
     return segment;
   }
 
@@ -297,18 +292,9 @@ class FileWriter implements LogWriter {
     announceSegment(this.#options.prefix, "begun", segment.number);
   }
 
-  /** This handle's segment will last, so what it replaces may go. */
-  #settle(): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    this.#inBackground("remove what an interrupted opening left", () => this.#tidy());
-  }
-
   /** Makes a segment, or takes the one that was made ahead, and puts it to use. Failing for lack of room harms nothing. */
   async #begin(begin: Begin): Promise<ActiveSegment> {
-    const prepared = this.#next;
-    this.#next = undefined;
-    const segment = await (prepared ?? this.#files.make());
+    const segment = await this.#files.take();
     try {
       await segment.begin(begin);
     } catch (error) {
@@ -334,16 +320,6 @@ class FileWriter implements LogWriter {
       if (floor.seq > this.#durableFloorSeq) throw cause;
       announceProblem(this.#options.prefix, "remove an unfinished segment", error);
     }
-  }
-
-  #prepareNext(): void {
-    const next = this.#files.make();
-    next.catch((error: unknown) => {
-      // The next commit that needs a segment makes one itself, and tells if that fails too.
-      if (this.#next === next) this.#next = undefined;
-      announceProblem(this.#options.prefix, "prepare the next segment", error);
-    });
-    this.#next = next;
   }
 
   #now(): number {
@@ -397,34 +373,7 @@ class FileWriter implements LogWriter {
     this.#full = false;
     this.#use(segment);
     this.recovery = { ...this.recovery, readOnlyUntilTrimmed: false };
-    this.#settle();
-  }
-
-  /** Removes what is below the floor and what interrupted openings left, once this handle's segment is known to last. */
-  async #tidy(): Promise<void> {
-    const next = await this.#next?.catch(() => undefined); // #prepareNext has told.
-    const inUse = new Set([...this.#chain.segments.map((segment) => segment.number), next?.number]);
-    // Below the floor that a begin or trim frame of this handle states.
-    await this.#files.remove(this.#files.numbers.filter((number) => number < this.#floor.number));
-    // Voids only once this handle's segment is sure to last, and the newest first: one may name an older one, which must not
-    // go before it, or damage to the end of this handle's segment would make it look as if a segment were missing.
-    const voids = this.#settled ? this.#files.numbers.filter((number) => !inUse.has(number) && this.#isVoid(number)) : [];
-    for (const number of voids.sort((a, b) => b - a)) await this.#files.remove([number]);
-    await this.#files.keepReserve();
-  }
-
-  /** Left by interrupted openings, replaced by this handle's segment, or begun by this handle and given up. */
-  #isVoid(number: number): boolean {
-    const { voids, head, newNumber } = this.#found;
-    const isOwn = number >= newNumber && number < (this.#current?.number ?? 0);
-    return isOwn || voids.includes(number) || number === head?.number;
-  }
-
-  /** One after the other, behind the commits. What fails here is tried again by the next trim or opening. */
-  #inBackground(what: string, run: () => Promise<void>): void {
-    this.#background = this.#background.then(run).catch((error: unknown) => {
-      announceProblem(this.#options.prefix, what, error);
-    });
+    this.#tidier.settle();
   }
 }
 

@@ -136,7 +136,8 @@ class BackwardCursor implements CommitCursor {
     const bytes = commits.reduce((sum, { start: at, end }) => sum + end - at, 0);
     this.#stretch = bytes < SMALL_STRETCH_BYTES ? Math.min(this.#stretch * 2, MAX_STRETCH) : 1;
     this.#end = start === undefined ? undefined : start.first - 1;
-    this.#to = from - 1;
+    // Where nothing said where an object begins, the cursor's first commit may begin before what was asked of it.
+    this.#to = Math.min(from, commits[0]?.firstSeq ?? from) - 1;
     return commits.reverse();
   }
 

@@ -12,6 +12,7 @@ import { readOrigin, type LogOrigin } from "./object-end.js";
 import type { ObjectHistory } from "./object-history.js";
 import { logKey, trimKey } from "./object-layout.js";
 import { ObjectPacker } from "./object-packer.js";
+import { PackList } from "./object-packs.js";
 import { ForwardCursor, readObjects, type ObjectCommit } from "./object-reader.js";
 import { removeTrimmed } from "./object-trim.js";
 import type { LogSettings } from "./options.js";
@@ -182,14 +183,29 @@ class ObjectWriter implements LogWriter, ObjectHistory {
 
   // ------------------------------------------------------------------------------------------------ inside
 
+  /**
+   * Whether an object at this position may have been removed, so that another one under its key does not say that it never was there:
+   * the commit may have been sent twice on its way, and refused the second time. What was removed is in a pack or below the floor.
+   */
+  async #mayBeRemoved(position: number): Promise<boolean> {
+    try {
+      const floor = (await this.objects.listFloors(undefined)).at(-1) ?? 0;
+      return floor >= position || (await new PackList(this.objects, position - 1, undefined).covering(position)) !== undefined;
+    } catch {
+      // The storage does not say; the writer is fenced either way, and `unknown` is true of both.
+      return true;
+    }
+  }
+
   /** @throws WAL_FENCED if the position is another writer's; what the storage says. */
   async #create(position: number, bytes: Uint8Array, firstSeq: number, lastSeq: number): Promise<void> {
     const key = logKey(this.objects.prefix, position);
     try {
       const creation = await createOwn(this.objects, key, bytes, this.#policy);
       if (creation.state === "created") return;
+      const outcome = (await this.#mayBeRemoved(position)) ? "unknown" : creation.outcome;
       const message = "another writer has taken the log over; open it again to go on behind what it wrote";
-      throw new WalError("WAL_FENCED", message, { operation: "append", key, position, outcome: creation.outcome, firstSeq, lastSeq });
+      throw new WalError("WAL_FENCED", message, { operation: "append", key, position, outcome, firstSeq, lastSeq });
     } catch (error) {
       // What was certainly not applied harmed nothing, and the next commit may try again with other bytes.
       if (hasCode(error, "WAL_FENCED") || !isHoldfastError(error) || error.outcome !== "not_applied") this.#failure = error;

@@ -22,6 +22,8 @@ export class SegmentFiles {
   readonly #numbers: Set<number>;
   #nextNumber: number;
   #logId: Uint8Array | undefined;
+  /** The following segment, made while the current one fills up. */
+  #prepared: Promise<ActiveSegment> | undefined;
 
   /**
    * @param numbers - Of the segments that are there.
@@ -45,12 +47,47 @@ export class SegmentFiles {
     return this.#logId === undefined ? undefined : Buffer.from(this.#logId).toString("hex");
   }
 
+  /** Makes a segment ahead of its use, unless there is one. */
+  prepare(): void {
+    if (this.#prepared !== undefined) return;
+    const making = this.#make();
+    making.catch((error: unknown) => {
+      // Who needs a segment next makes one, and tells if that fails too.
+      if (this.#prepared === making) this.#prepared = undefined;
+      announceProblem(this.#options.prefix, "prepare the next segment", error);
+    });
+    this.#prepared = making;
+  }
+
+  /** Number of the segment that was made ahead, if there is one. */
+  async preparedNumber(): Promise<number | undefined> {
+    return (await this.#prepared?.catch(() => undefined))?.number; // `prepare` has told.
+  }
+
   /**
-   * Makes a segment: file, header and directory entry, all durable.
+   * The segment that was made ahead, or a new one: file, header and directory entry, all durable.
    *
    * @throws STORAGE_FULL, `not_applied`: nothing is left of it, and the next attempt takes the next number. WAL_FULL.
    */
-  async make(): Promise<ActiveSegment> {
+  take(): Promise<ActiveSegment> {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    return prepared ?? this.#make();
+  }
+
+  /** Closes the segment that was made ahead and, if asked, removes it: nothing was written to it. */
+  async dropPrepared(removes: boolean): Promise<void> {
+    const prepared = await this.#prepared?.catch(() => undefined); // `prepare` has told.
+    this.#prepared = undefined;
+    if (prepared === undefined) return;
+    try {
+      await prepared.close();
+    } finally {
+      if (removes) await this.remove([prepared.number]);
+    }
+  }
+
+  async #make(): Promise<ActiveSegment> {
     const { prefix, settings, random, clock, appendable } = this.#options;
     if (this.#nextNumber >= Number.MAX_SAFE_INTEGER) {
       throw new WalError("WAL_FULL", "the segment numbers are used up", { operation: "append", outcome: "not_applied" });
