@@ -3,7 +3,7 @@ import { payload, workerRef } from "./fields.js";
 import type { EventRecord } from "./model.js";
 
 /** The largest id of an event: the one behind it is a u64 too, so that no cursor is ever without a next one. */
-export const MAX_EVENT_ID: bigint = 2n ** 64n - 2n;
+const MAX_EVENT_ID = 2n ** 64n - 2n;
 
 /** What every line of `events.jsonl` begins with that yoi or this package wrote. No text inside a line can have it. */
 export const EVENT_START = '{"id":';

@@ -8,7 +8,7 @@ const optional = <T, K extends string>(name: K, value: fc.Arbitrary<T>): fc.Arbi
   fc.record({ [name]: value }, { requiredKeys: [] }) as fc.Arbitrary<Readonly<Partial<Record<K, T>>>>;
 const both = <A, B>(a: fc.Arbitrary<A>, b: fc.Arbitrary<B>): fc.Arbitrary<A & B> => fc.tuple(a, b).map(([x, y]) => ({ ...x, ...y }));
 
-export const workerRef: fc.Arbitrary<WorkerRef> = fc.record({ runtimeId: text, workerId: text });
+const workerRef: fc.Arbitrary<WorkerRef> = fc.record({ runtimeId: text, workerId: text });
 const payload = optional("payloadJson", fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.stringify(value)));
 
 /** Any event there is. */
