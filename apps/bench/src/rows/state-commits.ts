@@ -32,12 +32,13 @@ export const stateCommitsFamily: RowFamily = {
     });
     const middles = await inRounds([contestant(WITH, String(EVERY_BYTES)), contestant(WITHOUT, "never")], {
       rounds: context.runs,
-      outOfTime: () => context.outOfTime(),
+      // Where a disk is so slow that none falls due in the time there is, more rounds tell nothing either.
+      outOfTime: () => context.outOfTime() || snapshots === 0,
       onRun: (round, name) => {
         context.progress.step(`${WORK}: ${name}, round ${round}`);
       },
     });
-    if (snapshots === 0) throw new Error("No snapshot was made beside the commits.");
+    if (snapshots === 0) return [{ id: "state-commits", work: WORK, missing: "the disk is so slow now that no snapshot fell due", failed: false }];
     return [rowOf("p50", middles), rowOf("p99.9", tails)];
   },
 };
