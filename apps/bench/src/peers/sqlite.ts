@@ -49,22 +49,25 @@ export async function loadSqlite(): Promise<Peer | MissingPeer> {
 }
 
 /** What is used of node:sqlite; the types of the oldest supported Node do not have it. */
-interface Database {
+export interface Database {
   exec(sql: string): void;
   prepare(sql: string): Statement;
   close(): void;
 }
 
-interface Statement {
-  run(value: Uint8Array): unknown;
-  all(): readonly unknown[];
+/** A statement that is prepared, and the values that it takes. */
+export interface Statement {
+  run(...values: readonly (Uint8Array | string | number)[]): unknown;
+  all(...values: readonly (Uint8Array | string | number)[]): readonly unknown[];
   /** Missing before Node 22.13. */
   iterate?(): Iterable<unknown>;
 }
 
-type DatabaseClass = new (path: string) => Database;
+/** The constructor of a database in a file. */
+export type DatabaseClass = new (path: string) => Database;
 
-async function databaseClass(module: string): Promise<DatabaseClass | undefined> {
+/** `DatabaseSync` of node:sqlite, if this Node has it. */
+export async function databaseClass(module = "node:sqlite"): Promise<DatabaseClass | undefined> {
   const found: unknown = await import(module).catch(() => undefined);
   return hasDatabase(found) ? found.DatabaseSync : undefined;
 }

@@ -1,15 +1,18 @@
 import { openRuntimeDirectory, openRuntimeStore, type RuntimeStore } from "@holdfast/runtime";
 import { fsBackend } from "@holdfast/storage-fs";
 
-import { inRounds, ratios } from "../pairs.js";
+import { inRounds, ratios, type Contestant } from "../pairs.js";
+import { databaseClass, type DatabaseClass } from "../peers/sqlite.js";
 import type { BenchContext, RowFamily, RowResult, Size } from "../row.js";
 import { OriginalWay } from "../runtime/original-way.js";
 import { runtimeDirectory } from "../runtime/make-directory.js";
+import { SqliteWay } from "../runtime/sqlite-way.js";
 import { syncCountingPort, type SyncCounter } from "../runtime/sync-counter.js";
 import { median, spread } from "../statistics.js";
 
 const OURS = "runtime";
 const THEIRS = "the original's way";
+const SQLITE = "node:sqlite";
 const WORKERS = 8;
 const CALLERS = 64;
 const TARGET_TIMES = 20;
@@ -25,8 +28,8 @@ export const runtimeInputsFamily: RowFamily = {
   id: "runtime-inputs",
   work: WORK,
   sizes: ["quick", "full"],
-  steps: (runs) => 2 + 2 * (runs + 1),
-  run: async (context) => [await syncsRow(context), await callersRow(context)],
+  steps: (runs) => 2 + 4 * (runs + 1),
+  run: async (context) => [await syncsRow(context), await callersRow(context), await sqliteRow(context)],
 };
 
 /** Without files behind the journal, which are written once for many inputs, and by a timer. */
@@ -80,13 +83,7 @@ async function callersRow(context: BenchContext): Promise<RowResult> {
     { name: OURS, run: (round: number) => inNewDirectory(context, (root) => sendAll(root, round === 0 ? ours / 10 : ours)) },
     { name: THEIRS, run: (round: number) => inNewDirectory(context, (root) => sendAllOriginally(root, round === 0 ? theirs / 4 : theirs)) },
   ];
-  const figures = await inRounds(contestants, {
-    rounds: context.runs,
-    outOfTime: () => context.outOfTime(),
-    onRun: (round, name) => {
-      context.progress.step(`${work}: ${name}, ${round === 0 ? "warm-up" : `round ${round}`}`);
-    },
-  });
+  const figures = await rounds(context, work, contestants);
   const [a, b] = [figures.get(OURS) ?? [], figures.get(THEIRS) ?? []];
   const ratio = ratios(a, b);
   return {
@@ -99,6 +96,46 @@ async function callersRow(context: BenchContext): Promise<RowResult> {
     note: "each durable before its caller sends the next; the files of yoi follow behind and are not waited for",
     rounds: { ours: a, theirs: b },
   };
+}
+
+/** For information: the same callers beside a database, which takes one after the other. */
+async function sqliteRow(context: BenchContext): Promise<RowResult> {
+  const work = `${WORK}, ${CALLERS} callers, beside ${SQLITE}`;
+  const DatabaseSync = await databaseClass();
+  if (DatabaseSync === undefined) return { id: "runtime-inputs", work, missing: `${SQLITE} is not on this Node`, failed: false };
+  const { ours, theirs } = INPUTS[context.size];
+  const contestants = [
+    { name: OURS, run: (round: number) => inNewDirectory(context, (root) => sendAll(root, round === 0 ? ours / 10 : ours)) },
+    { name: SQLITE, run: (round: number) => inNewDirectory(context, (root) => sendAllToSqlite(DatabaseSync, root, round === 0 ? theirs : theirs * 5)) },
+  ];
+  const figures = await rounds(context, work, contestants);
+  const [a, b] = [figures.get(OURS) ?? [], figures.get(SQLITE) ?? []];
+  return {
+    id: "runtime-inputs",
+    work,
+    ours: { value: median(a), unit: "records/s" },
+    against: { name: SQLITE, figure: { value: median(b), unit: "records/s" } },
+    ratio: { ...ratios(a, b), better: "more" },
+    note: "two tables, a transaction for each input; journal_mode = WAL, synchronous = FULL",
+    rounds: { ours: a, theirs: b },
+  };
+}
+
+async function sendAllToSqlite(DatabaseSync: DatabaseClass, root: string, inputs: number): Promise<number> {
+  const database = new SqliteWay(DatabaseSync, root);
+  const rate = await perSecond(inputs, (number) => database.sendInput(`worker-${number % WORKERS}`, CONTENT));
+  database.close();
+  return rate;
+}
+
+function rounds(context: BenchContext, work: string, contestants: readonly Contestant[]): Promise<ReadonlyMap<string, readonly number[]>> {
+  return inRounds(contestants, {
+    rounds: context.runs,
+    outOfTime: () => context.outOfTime(),
+    onRun: (round, name) => {
+      context.progress.step(`${work}: ${name}, ${round === 0 ? "warm-up" : `round ${round}`}`);
+    },
+  });
 }
 
 async function inNewDirectory(context: BenchContext, work: (root: string) => Promise<number>): Promise<number> {
