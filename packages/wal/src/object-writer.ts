@@ -8,7 +8,7 @@ import { encodeFloor, OBJECT_HEADER_BYTES, sealCommit } from "./format/object.js
 import { LogObjects } from "./log-objects.js";
 import { claimTerm, type ClaimedTerm } from "./object-claim.js";
 import { createOwn, createShared } from "./object-create.js";
-import { readOrigin, type LogOrigin } from "./object-end.js";
+import { listLog, readNewest, readOrigin, type LogOrigin } from "./object-end.js";
 import type { ObjectHistory } from "./object-history.js";
 import { logKey, trimKey } from "./object-layout.js";
 import { ObjectPacker } from "./object-packer.js";
@@ -186,11 +186,15 @@ class ObjectWriter implements LogWriter, ObjectHistory {
   /**
    * Whether an object at this position may have been removed, so that another one under its key does not say that it never was there:
    * the commit may have been sent twice on its way, and refused the second time. What was removed is in a pack or below the floor.
+   * A claim under which the newest object was written was the first at its position: claims are not removed.
    */
   async #mayBeRemoved(position: number): Promise<boolean> {
+    const { objects } = this;
     try {
-      const floor = (await this.objects.listFloors(undefined)).at(-1) ?? 0;
-      return floor >= position || (await new PackList(this.objects, position - 1, undefined).covering(position)) !== undefined;
+      const floor = (await objects.listFloors(undefined)).at(-1) ?? 0;
+      if (floor < position && (await new PackList(objects, position - 1, undefined).covering(position)) === undefined) return false;
+      const { newest } = await listLog(objects, undefined);
+      return newest === undefined || (await readNewest(objects, newest.position, undefined))?.term !== position;
     } catch {
       // The storage does not say; the writer is fenced either way, and `unknown` is true of both.
       return true;
