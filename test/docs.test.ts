@@ -44,7 +44,7 @@ describe("the code that is pointed at", () => {
   });
 });
 
-it.each([["bytes", "BYTES"], ["storage", "STORAGE"], ["wal", "WAL"], ["snapshot", "(?:SNAPSHOT|STATE)"], ["kinesis", "KINESIS"], ["runtime", "RUNTIME"]])("the README of %s explains every code of its errors, once", (short, prefix) => {
+it.each([["bytes", "BYTES"], ["storage", "STORAGE"], ["wal", "WAL"], ["snapshot", "(?:SNAPSHOT|STATE)"], ["kinesis", "KINESIS"], ["runtime", "RUNTIME"], ["replica", "REPLICA"]])("the README of %s explains every code of its errors, once", (short, prefix) => {
   const code = `${prefix}_[A-Z0-9_]+`;
   const declared = readText(`packages/${short}/src/errors.ts`).matchAll(new RegExp(`"(${code})"`, "g"));
   const explained = readText(`packages/${short}/README.md`).matchAll(new RegExp(`^\\| \`(${code})\` \\|`, "gm"));

@@ -1,8 +1,8 @@
 import { hasCode, type CallOptions } from "@holdfast/storage";
 import type { RandomSource } from "@holdfast/storage/ports";
 import { ReplicaError } from "./errors.js";
-import { newGenerationName } from "./format/generation-name.js";
-import type { SnapshotInfo } from "./format/infos.js";
+import { newGenerationName } from "./generation-name.js";
+import type { SnapshotInfo } from "./infos.js";
 import { encodeLogBase } from "./format/log-base.js";
 import { CLAIM_BYTES, encodeClaim } from "./format/log-stream.js";
 import { openBase } from "./log-replica.js";

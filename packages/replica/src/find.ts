@@ -1,7 +1,7 @@
 import type { CallOptions } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
-import type { SnapshotInfo, WalSegmentInfo } from "./format/infos.js";
-import { formatIndex } from "./format/numbers.js";
+import type { SnapshotInfo, WalSegmentInfo } from "./infos.js";
+import { formatIndex } from "./numbers.js";
 import type { ReplicaClient } from "./replica-client.js";
 
 /** From when to when something was written, Unix milliseconds by the storage's clock. */

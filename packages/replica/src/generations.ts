@@ -1,7 +1,7 @@
 import { joinKey, joinPrefix, storagePrefix } from "@holdfast/storage";
 import type { CallOptions, StorageBackend, StorageKey, StoragePrefix } from "@holdfast/storage";
-import { isGenerationName } from "./format/generation-name.js";
-import { layoutOf, type ReplicaLayoutName } from "./format/layouts.js";
+import { isGenerationName } from "./generation-name.js";
+import { layoutOf, type ReplicaLayoutName } from "./layouts.js";
 
 /** Where {@link detectLayout} looks. */
 export interface DetectLayoutOptions extends CallOptions {

@@ -17,18 +17,18 @@ export {
   walTimeBounds,
 } from "./find.js";
 export type { LatestGeneration, ReplicaTimeBounds, SkippedGeneration, TimeBounds } from "./find.js";
-export { isGenerationName, newGenerationName } from "./format/generation-name.js";
-export { compareSnapshots, compareWalSegments } from "./format/infos.js";
-export type { SnapshotInfo, WalSegmentInfo } from "./format/infos.js";
-export type { ReplicaLayoutName } from "./format/layouts.js";
-export { formatIndex, formatOffset, parseIndex, parseOffset } from "./format/numbers.js";
+export { isGenerationName, newGenerationName } from "./generation-name.js";
+export { compareSnapshots, compareWalSegments } from "./infos.js";
+export type { SnapshotInfo, WalSegmentInfo } from "./infos.js";
+export type { ReplicaLayoutName } from "./layouts.js";
+export { formatIndex, formatOffset, parseIndex, parseOffset } from "./numbers.js";
 export { detectLayout } from "./generations.js";
 export type { DetectLayoutOptions } from "./generations.js";
 export { decodeLz4 } from "./lz4-decoder.js";
 export type { Lz4DecodeOptions, Lz4Reading } from "./lz4-decoder.js";
 export { encodeLz4 } from "./lz4-encoder.js";
-export { comparePos, formatPos, isZeroPos, parsePos, truncatePos, ZERO_POS } from "./format/pos.js";
-export type { Pos } from "./format/pos.js";
+export { comparePos, formatPos, isZeroPos, parsePos, truncatePos, ZERO_POS } from "./pos.js";
+export type { Pos } from "./pos.js";
 export { replicaClient } from "./replica-client.js";
 export type { FollowOptions, ReplicaClient, ReplicaClientOptions, ReplicaReadOptions, WalListOptions, Written } from "./replica-client.js";
 export { downloadWal } from "./wal-downloader.js";

@@ -1,9 +1,9 @@
 import type { CallOptions } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
 import { BASE_BYTES, decodeLogBase, type LogBase } from "./format/log-base.js";
-import type { WalSegmentInfo } from "./format/infos.js";
+import type { WalSegmentInfo } from "./infos.js";
 import type { StreamBegin, StreamClaim } from "./format/log-stream.js";
-import { formatPos } from "./format/pos.js";
+import { formatPos } from "./pos.js";
 import { ByteSource } from "./byte-source.js";
 import type { ReplicaClient } from "./replica-client.js";
 import { StreamReader } from "./stream-reader.js";

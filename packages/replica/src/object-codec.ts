@@ -3,7 +3,7 @@ import { crc32c } from "@holdfast/bytes";
 import { ByteSource } from "./byte-source.js";
 import { ReplicaError } from "./errors.js";
 import { checkEnvelopeHead, decodeEnvelopeTail, encodeEnvelopeHead, encodeEnvelopeTail, ENVELOPE_HEAD_BYTES, ENVELOPE_TAIL_BYTES, headCrc, type EnvelopeHead } from "./format/envelope.js";
-import type { ReplicaLayoutName } from "./format/layouts.js";
+import type { ReplicaLayoutName } from "./layouts.js";
 import { decodeFrame, decodeLz4 } from "./lz4-decoder.js";
 import { encodeLz4 } from "./lz4-encoder.js";
 

@@ -1,6 +1,6 @@
 import type { CallOptions } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
-import { formatPos } from "./format/pos.js";
+import { formatPos } from "./pos.js";
 import { bytesOf } from "./log-replica.js";
 import type { ReplicaClient } from "./replica-client.js";
 import type { RestorePlan } from "./restore-plan.js";

@@ -2,7 +2,7 @@ import type { CallOptions } from "@holdfast/storage";
 import { invalidArgument, ReplicaError } from "./errors.js";
 import { findLatestGeneration } from "./find.js";
 import type { LogBase } from "./format/log-base.js";
-import { formatPos } from "./format/pos.js";
+import { formatPos } from "./pos.js";
 import { listIndexes, openBase, readOpening, type IndexOpening, type ListedIndex } from "./log-replica.js";
 import type { ReplicaClient } from "./replica-client.js";
 

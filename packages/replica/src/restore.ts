@@ -3,7 +3,7 @@ import type { CallOptions, StorageBackend, StoragePrefix } from "@holdfast/stora
 import type { Clock, RandomSource } from "@holdfast/storage/ports";
 import { openLog, type Log } from "@holdfast/wal";
 import { invalidArgument, ReplicaError } from "./errors.js";
-import { formatPos } from "./format/pos.js";
+import { formatPos } from "./pos.js";
 import { readCommits } from "./read-commits.js";
 import type { ReplicaClient } from "./replica-client.js";
 import { markerKey, without } from "./restoring-marker.js";

@@ -1,7 +1,7 @@
 import type { CallOptions } from "@holdfast/storage";
 import { invalidArgument } from "./errors.js";
-import type { SnapshotInfo } from "./format/infos.js";
-import type { Pos } from "./format/pos.js";
+import type { SnapshotInfo } from "./infos.js";
+import type { Pos } from "./pos.js";
 import type { ReplicaClient } from "./replica-client.js";
 
 /** What a replica keeps. */

@@ -12,7 +12,7 @@ import {
   type StreamClaim,
   type StreamCommit,
 } from "./format/log-stream.js";
-import { formatPos } from "./format/pos.js";
+import { formatPos } from "./pos.js";
 
 /** A commit, and where the stream goes on behind it. */
 export interface ReadCommit extends StreamCommit {

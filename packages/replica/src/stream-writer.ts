@@ -1,7 +1,7 @@
 import { hasCode, type CallOptions } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
 import { encodeBegin, encodeClaim, encodeCommit, type StreamClaim, type StreamCommit } from "./format/log-stream.js";
-import { formatPos, type Pos } from "./format/pos.js";
+import { formatPos, type Pos } from "./pos.js";
 import type { ReplicaClient } from "./replica-client.js";
 import type { StreamEnd } from "./stream-end.js";
 

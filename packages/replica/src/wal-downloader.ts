@@ -1,8 +1,8 @@
 import { hasCode, type CallOptions } from "@holdfast/storage";
 import { invalidArgument, ReplicaError } from "./errors.js";
-import type { WalSegmentInfo } from "./format/infos.js";
-import { formatIndex, formatOffset } from "./format/numbers.js";
-import { comparePos, formatPos } from "./format/pos.js";
+import type { WalSegmentInfo } from "./infos.js";
+import { formatIndex, formatOffset } from "./numbers.js";
+import { comparePos, formatPos } from "./pos.js";
 import { inOrder } from "./read-ahead.js";
 import type { ReplicaClient } from "./replica-client.js";
 

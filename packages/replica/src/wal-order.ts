@@ -1,5 +1,5 @@
-import { compareBigints } from "./format/pos.js";
-import type { WalSegmentInfo } from "./format/infos.js";
+import { compareBigints } from "./pos.js";
+import type { WalSegmentInfo } from "./infos.js";
 
 /**
  * The same segments, those of one index sorted by offset. They come sorted by name, which in the layout of litestream 0.3 is not the

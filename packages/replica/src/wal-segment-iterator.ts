@@ -1,7 +1,7 @@
 import { ReplicaError } from "./errors.js";
-import type { WalSegmentInfo } from "./format/infos.js";
-import { formatIndex, formatOffset } from "./format/numbers.js";
-import { compareBigints } from "./format/pos.js";
+import type { WalSegmentInfo } from "./infos.js";
+import { formatIndex, formatOffset } from "./numbers.js";
+import { compareBigints } from "./pos.js";
 
 /** What an iterator goes over. */
 export interface WalSegmentIteratorOptions {
@@ -103,8 +103,14 @@ export class WalSegmentIterator implements AsyncIterable<WalSegmentInfo> {
     signal?.throwIfAborted();
     if (this.takeNotification()) return;
     await new Promise<void>((resolve) => {
-      this.#notify = resolve;
-      signal?.addEventListener("abort", () => { resolve(); }, { once: true });
+      this.#notify = () => {
+        signal?.removeEventListener("abort", resolveNow);
+        resolve();
+      };
+      const resolveNow = (): void => {
+        resolve();
+      };
+      signal?.addEventListener("abort", resolveNow, { once: true });
     });
     signal?.throwIfAborted();
     this.#isNotified = false;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { isGenerationName } from "../src/format/generation-name.js";
-import { layoutOf, replicaLayout } from "../src/format/layouts.js";
-import { formatIndex, formatOffset, parseIndex, parseOffset } from "../src/format/numbers.js";
-import { comparePos, formatPos, isZeroPos, parsePos, truncatePos } from "../src/format/pos.js";
+import { isGenerationName } from "../src/generation-name.js";
+import { layoutOf, replicaLayout } from "../src/layouts.js";
+import { formatIndex, formatOffset, parseIndex, parseOffset } from "../src/numbers.js";
+import { comparePos, formatPos, isZeroPos, parsePos, truncatePos } from "../src/pos.js";
 import { vectors } from "./support/vectors.js";
 
 interface RecordedPos {

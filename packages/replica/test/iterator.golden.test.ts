@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { WalSegmentInfo } from "../src/format/infos.js";
+import type { WalSegmentInfo } from "../src/infos.js";
 import { WalSegmentIterator } from "../src/wal-segment-iterator.js";
 import { vectors } from "./support/vectors.js";
 

@@ -2,8 +2,8 @@ import { storageKey } from "@holdfast/storage";
 import { seededRandom } from "@holdfast/storage-sim";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isGenerationName, newGenerationName } from "../src/format/generation-name.js";
-import { layoutOf, replicaLayout, type ReplicaLayoutName } from "../src/format/layouts.js";
+import { isGenerationName, newGenerationName } from "../src/generation-name.js";
+import { layoutOf, replicaLayout, type ReplicaLayoutName } from "../src/layouts.js";
 
 const names: readonly ReplicaLayoutName[] = ["litestream-v0.3", "litestream-v0.4", "native"];
 const number = fc.bigInt({ min: 0n, max: (1n << 63n) - 1n });

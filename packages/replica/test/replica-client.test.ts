@@ -1,6 +1,6 @@
 import { joinKey, memoryBackend, StorageError, storagePrefix, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, it } from "vitest";
-import type { ReplicaLayoutName } from "../src/format/layouts.js";
+import type { ReplicaLayoutName } from "../src/layouts.js";
 import { detectLayout } from "../src/generations.js";
 import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
 import { isEqual, joined, pieces } from "./support/pieces.js";

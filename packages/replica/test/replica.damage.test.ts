@@ -1,7 +1,7 @@
 import { isHoldfastError, memoryBackend, storagePrefix, type StorageBackend, type StorageKey } from "@holdfast/storage";
 import { openLog } from "@holdfast/wal";
 import { describe, expect, it } from "vitest";
-import type { ReplicaLayoutName } from "../src/format/layouts.js";
+import type { ReplicaLayoutName } from "../src/layouts.js";
 import { readCommits } from "../src/read-commits.js";
 import { replicaClient } from "../src/replica-client.js";
 import { openReplicator } from "../src/replicator.js";

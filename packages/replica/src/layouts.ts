@@ -9,7 +9,7 @@
  * that of its 0.4 line. Native objects are LZ4 files too, with what they are and their length under a checksum beside it.
  */
 import { decimal20, parseDecimal20 } from "@holdfast/bytes";
-import { invalidArgument } from "../errors.js";
+import { invalidArgument } from "./errors.js";
 import { hex, MAX_POSITION_NUMBER } from "./numbers.js";
 
 /** Which names and which objects a replica has. */

@@ -1,4 +1,4 @@
-import { invalidArgument, ReplicaError } from "../errors.js";
+import { invalidArgument, ReplicaError } from "./errors.js";
 import { formatIndex, formatOffset, parseIndex, parseOffset } from "./numbers.js";
 
 /** A place in the WAL of one generation. */

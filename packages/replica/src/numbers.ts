@@ -2,7 +2,7 @@
  * Indexes and offsets as litestream writes them: hexadecimal, exact up to 2^63 − 1. They are bigints here, since a number would
  * round the upper half of them.
  */
-import { invalidArgument } from "../errors.js";
+import { invalidArgument } from "./errors.js";
 
 /** The largest index and offset of any layout: 2^63 − 1. */
 export const MAX_POSITION_NUMBER: bigint = (1n << 63n) - 1n;

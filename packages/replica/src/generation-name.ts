@@ -1,5 +1,5 @@
 import type { RandomSource } from "@holdfast/storage/ports";
-import { invalidArgument } from "../errors.js";
+import { invalidArgument } from "./errors.js";
 
 /** Characters of a generation's name. */
 export const GENERATION_NAME_LENGTH = 16;
