@@ -117,6 +117,15 @@ describe("the reader", () => {
     expect(thrown(() => read(text, Uint8Array.of(0x22, 0xc3, 0xa9, 0x61, 0xff, 0x22)))).toMatchObject({ reason: "utf8", offset: 4 });
   });
 
+  it.each([0, 1, 63, 64, 65, 200])("reads texts of %i characters, plain and not", (length) => {
+    for (const last of ["", "z", "\u007f", "é", "\u{1f600}", "\n", '"', "\\"]) {
+      const value = "aB 1".repeat(50).slice(0, length) + last;
+      expect(read(text, JSON.stringify(value))).toBe(value);
+      expect(thrown(() => read(text, JSON.stringify(value).slice(0, -1)))).toMatchObject({ reason: "incomplete" });
+    }
+    expect(thrown(() => read(text, `"${"a".repeat(length)}\u0001"`))).toMatchObject({ reason: "syntax", offset: length + 1 });
+  });
+
   it("reads bytes and doubles", () => {
     expect(new JsonReader(Buffer.from("[0, 7,255]")).byteArray()).toEqual(Uint8Array.of(0, 7, 255));
     expect(thrown(() => new JsonReader(Buffer.from("[256]")).byteArray())).toMatchObject({ reason: "out_of_range", offset: 1 });
