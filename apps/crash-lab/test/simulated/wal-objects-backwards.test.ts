@@ -49,11 +49,6 @@ async function* zeros(length: number): AsyncGenerator<Uint8Array, void, undefine
   yield new Uint8Array(length);
 }
 
-// Fails as long as the log delivers a whole commit, of which it had asked for the last record only, and then goes on before that record.
-it.fails("a log that is read backwards gives each record once, also where it cannot see where an object begins", async () => {
+it("a log that is read backwards gives each record once, also where it cannot see where an object begins", async () => {
   expect(await driveClock(clock, readBackwards())).toEqual([4, 3, 2, 1]);
-});
-
-it("gives records again", async () => {
-  expect(await driveClock(clock, readBackwards())).toEqual([4, 3, 2, 4, 3, 2, 4, 3, 2, 1]);
 });

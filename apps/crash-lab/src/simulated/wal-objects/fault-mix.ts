@@ -9,8 +9,6 @@ export interface FaultMix {
   readonly chance: ObjectFaultChance | undefined;
   /** Faults that hit so far: `"lose PutObject"`. */
   readonly hits: Counts;
-  /** Objects of which a PUT was done twice. */
-  readonly doubled: ReadonlySet<string>;
   /** No more faults from now on. */
   heal(): void;
 }
@@ -23,17 +21,15 @@ export interface FaultMix {
  */
 export function faultMix(draw: Draw, profile: Profile): FaultMix {
   const hits = new Map<string, number>();
-  const doubled = new Set<string>();
   const kinds = profile === "posix" ? ALL_KINDS : ALL_KINDS.filter((it) => it !== "late" && it !== "twice");
   let isOver = profile === "kill";
   const choose = (label: string, count: number): number => {
     const [, asked] = MEETS.exec(label) ?? [];
     if (asked !== undefined && (isOver || (READS.has(asked) && draw(8) > 0))) return 0;
     const chosen = draw(count);
-    const [, operation, name = ""] = WHICH.exec(label) ?? [];
+    const [, operation] = WHICH.exec(label) ?? [];
     if (operation !== undefined) {
       const kind = kinds.filter((it) => OBJECT_FAULT_OPERATIONS[it].some((known) => known === operation))[chosen];
-      if (kind === "twice" && operation === "PutObject") doubled.add(name);
       if (kind !== undefined) hits.set(`${kind} ${operation}`, (hits.get(`${kind} ${operation}`) ?? 0) + 1);
     }
     return chosen;
@@ -42,7 +38,6 @@ export function faultMix(draw: Draw, profile: Profile): FaultMix {
     adversary: { choose },
     chance: profile === "kill" ? undefined : { kinds, outOf: 10, faults: 5 },
     hits,
-    doubled,
     heal() {
       isOver = true;
     },
@@ -61,4 +56,4 @@ const ALL_KINDS: readonly ObjectFaultKind[] = [...AMBIGUOUS_KINDS, ...AMBIGUOUS_
 const READS: ReadonlySet<string> = new Set(["GetObject", "HeadBucket", "HeadObject", "ListObjects"]);
 /** As the simulated store asks. */
 const MEETS = /^whether (\w+) .* meets a fault$/s;
-const WHICH = /^what (\w+) (.*) meets$/s;
+const WHICH = /^what (\w+) .* meets$/s;

@@ -88,11 +88,6 @@ export class Schedule {
     return this.#mix.hits.has("flip GetObject");
   }
 
-  /** Whether a PUT of this object was done twice, as by a proxy that sent it again. */
-  wasDoubled(name: string): boolean {
-    return this.#mix.doubled.has(name);
-  }
-
   /** Whether nothing disturbs any more. */
   get isCalm(): boolean {
     return this.#isCalm;

@@ -93,10 +93,8 @@ export class Writes {
       ledger.acknowledge(first, texts);
     } catch (error) {
       this.#end(error);
-      const { code, outcome, key = "" } = expectedError(error, `appending by ${this.#name}`, isCalm, this.#schedule.isHarmed);
-      // Who met a claim is told that it was not applied, also where the refused PUT had been done before by a proxy, and the claim came late.
-      const isKnown = outcome !== "not_applied" || !this.#schedule.wasDoubled(key);
-      ledger.refuse(texts, code, isKnown ? outcome : "unknown");
+      const { code, outcome } = expectedError(error, `appending by ${this.#name}`, isCalm, this.#schedule.isHarmed);
+      ledger.refuse(texts, code, outcome);
     }
   }
 
