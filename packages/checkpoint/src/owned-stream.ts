@@ -35,6 +35,7 @@ export class OwnedStream {
   /** A save that was interrupted: what is at the next position, or will be, is to be found out. */
   #doubt: { readonly commit: CommittedCheckpoint | undefined } | undefined;
   #isFenced = false;
+  #isClosing = false;
   /** What the hint says that was written last. */
   #hinted = 0;
   /** Older ones with the sequence of a newer one. */
@@ -102,6 +103,7 @@ export class OwnedStream {
   /** Waits for what is in flight, and leaves a hint. */
   async close(): Promise<void> {
     await this.#queue.run(() => Promise.resolve());
+    this.#isClosing = true;
     if (this.#hinted !== this.#position && !this.#isFenced) this.#tidying.request();
     await this.#tidying.idle();
   }
@@ -225,7 +227,9 @@ export class OwnedStream {
   /** What need not be waited for: the hint, and removing what is not kept. What fails is told, and done with the next save. */
   async #tidy(): Promise<void> {
     try {
-      await this.#writeHint();
+      // Where requests cost nothing a hint now and then will do: what came behind it is listed.
+      const isFar = this.#context.storage.appendable === undefined || this.#position - this.#hinted >= POSITIONS_PER_HINT;
+      if (isFar || this.#isClosing) await this.#writeHint();
       await this.#retain();
     } catch (error) {
       announceProblem({ streamId: this.#context.place.streamId, operation: "tidy", error });
@@ -289,6 +293,7 @@ export async function latestOf(context: StreamContext, signal: AbortSignal | und
 }
 
 const MAX_LOOKS = 20;
+const POSITIONS_PER_HINT = 32;
 
 function ascending(index: ReadonlyMap<bigint, StoredName>): StoredName[] {
   return [...index.values()].sort((one, other) => (one.sequence < other.sequence ? -1 : 1));

@@ -1,6 +1,9 @@
 import type { MissingPeer, Peer } from "../peers/store.js";
 import type { RowFamily } from "../row.js";
 import { appendFamily, appendWorkloads } from "./append.js";
+import { checkpointOpenFamily } from "./checkpoint-open.js";
+import { checkpointSaveFamily } from "./checkpoint-save.js";
+import { checkpointStreamsFamily } from "./checkpoint-streams.js";
 import { kinesisPutsFamily } from "./kinesis-puts.js";
 import { memoryFamily } from "./memory.js";
 import { openFamily } from "./open.js";
@@ -30,5 +33,8 @@ export function rowFamilies(peers: readonly (Peer | MissingPeer)[]): readonly Ro
     kinesisPutsFamily,
     runtimeInputsFamily,
     runtimeQueriesFamily,
+    checkpointSaveFamily,
+    checkpointOpenFamily,
+    checkpointStreamsFamily,
   ];
 }
