@@ -83,7 +83,7 @@ describe("any interleaving", () => {
       fc.asyncProperty(options, fc.array(command, { maxLength: 60 }), async (how, commands) => {
         await new Run(memoryPlace(), how).play(commands);
       }),
-      { numRuns: runs(1000) },
+      { numRuns: runs(600) },
     );
   });
 
@@ -92,7 +92,7 @@ describe("any interleaving", () => {
       fc.asyncProperty(options, fc.array(command, { maxLength: 60 }), async (how, commands) => {
         await new Run(memoryPlace(false), how, "orders", true).play(commands);
       }),
-      { numRuns: runs(400) },
+      { numRuns: runs(250) },
     );
   });
 
@@ -103,7 +103,7 @@ describe("any interleaving", () => {
       fc.asyncProperty(options, fc.array(command, { maxLength: 40 }), async (how, commands) => {
         await new Run(place, how, `log-${++number}`).play(commands);
       }),
-      { numRuns: runs(120) },
+      { numRuns: runs(80) },
     );
   });
 
