@@ -4,7 +4,6 @@ import { invalidArgument, RuntimeError } from "./errors.js";
 import type { RuntimeFinding } from "./files/finding.js";
 import { runtimePrefix as filesPrefix } from "./files/layout.js";
 import { writeRuntimeFiles } from "./files/write-runtime-files.js";
-import type { RuntimeDiagnostic } from "./format/model.js";
 import { countsAsBytes, openJournal } from "./journal.js";
 import { loadRuntime, type LoadedRuntime } from "./load.js";
 import { planCreateWorker, planDelete, planEnd, planEvent, planInput, planStopRuntime, planTranscript, planTrim } from "./mutations.js";
@@ -20,26 +19,19 @@ import { ProjectionState } from "./state/projection-state.js";
 import { RuntimeState } from "./state/runtime-state.js";
 import { encodeMutation, type Change } from "./stored/change.js";
 import type {
-  EventCursor,
-  EventPage,
   EventPayloads,
-  FollowEventsOptions,
   InputReceipt,
   NewEvent,
   NewTranscriptEntry,
   NewWorker,
-  RuntimeEvent,
   RuntimeHealth,
   RuntimeProblem,
   RuntimeStore,
   RuntimeStoreOptions,
-  RuntimeSummary,
-  TranscriptPage,
   TranscriptReceipt,
   WorkerDetail,
   WorkerName,
   WorkerReceipt,
-  WorkerSummary,
 } from "./types.js";
 import { RuntimeView } from "./view.js";
 
@@ -102,8 +94,7 @@ export interface Report {
 }
 
 /** A runtime whose mutations are records of a journal. */
-export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<E, M> {
-  readonly runtimeId: string;
+export class DurableRuntime<E extends EventPayloads, M> extends RuntimeView<E, M> implements RuntimeStore<E, M> {
   readonly #log: Log;
   readonly #settings: RuntimeSettings;
   readonly #payloads: Payloads<E, M>;
@@ -111,19 +102,21 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   readonly #state: RuntimeState;
   readonly #pending: PendingRuntime;
   readonly #pages: PageStore;
-  readonly #view: RuntimeView<E, M>;
   readonly #sealer: Sealer;
   readonly #projector: Projector | undefined;
   readonly #release: (() => Promise<void>) | undefined;
   #lastProblem: RuntimeProblem | undefined;
-  #closing: Promise<void> | undefined;
+  readonly #life: { closing: Promise<void> | undefined };
 
   constructor(parts: StoreParts<E, M>) {
     const { storage, log, settings, payloads, loaded, findings, place } = parts;
     const { state, replay, skipped, snapshots } = loaded;
     const { maxDiagnostics, clock } = settings;
     const { projection } = state;
-    this.runtimeId = state.runtimeId;
+    const pages = new PageStore(storage, settings.prefix, log.logId ?? "");
+    const life: { closing: Promise<void> | undefined } = { closing: undefined };
+    super({ source: { state, pages }, payloads, isClosed: () => life.closing !== undefined });
+    this.#life = life;
     this.#log = log;
     this.#settings = settings;
     this.#payloads = payloads;
@@ -131,9 +124,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
     this.#state = state;
     this.#release = parts.release;
     this.#pending = new PendingRuntime(state);
-    const pages = new PageStore(storage, settings.prefix, log.logId ?? "");
     this.#pages = pages;
-    this.#view = new RuntimeView({ source: { state, pages }, payloads, isClosed: () => this.#closing !== undefined });
     const failed = this.#failed;
     const commit = (changes: readonly Change[], applied?: () => void): Promise<void> => this.#append("checkpoint", changes, applied);
     const projector = place && projection && new Projector({ place, state, projection, pages, maxDiagnostics, clock, commit, failed });
@@ -150,14 +141,14 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   // ------------------------------------------------------------------------------------------------ mutations
 
   async createWorker(request: NewWorker): Promise<WorkerDetail> {
-    this.#requireOpen("createWorker");
+    this.#requireWritable("createWorker");
     const { changes, worker } = planCreateWorker(this.#pending, request, this.#settings);
     await this.#append("createWorker", changes);
     return { ...worker.request, workerRef: worker.workerRef, status: worker.status, transcriptLength: 0, lastEventId: worker.lastEventId };
   }
 
   async sendInput(worker: WorkerName, input: NewTranscriptEntry<M>): Promise<InputReceipt> {
-    this.#requireOpen("sendInput");
+    this.#requireWritable("sendInput");
     const { changes, entry } = planInput(this.#pending, worker, this.#payloads.plainEntry("sendInput", input), this.#settings);
     await this.#append("sendInput", changes);
     return { workerRef: entry.workerRef, status: "running", transcriptSequence: entry.sequence, eventId: entry.eventId };
@@ -165,7 +156,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
 
   async appendTranscript(worker: WorkerName, entries: readonly NewTranscriptEntry<M>[], event?: NewEvent<E>): Promise<TranscriptReceipt> {
     const operation = "appendTranscript";
-    this.#requireOpen(operation);
+    this.#requireWritable(operation);
     const plain = entries.map((entry) => this.#payloads.plainEntry(operation, entry));
     const own = event === undefined ? undefined : this.#payloads.plainEvent(operation, event);
     const { changes, first, last } = planTranscript(this.#pending, worker, plain, own, this.#settings);
@@ -174,7 +165,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   }
 
   async appendEvent(event: NewEvent<E>, worker?: WorkerName): Promise<bigint> {
-    this.#requireOpen("appendEvent");
+    this.#requireWritable("appendEvent");
     const { changes, id } = planEvent(this.#pending, this.#payloads.plainEvent("appendEvent", event), worker, this.#settings);
     await this.#append("appendEvent", changes);
     return id;
@@ -189,25 +180,25 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   }
 
   async stopRuntime(): Promise<bigint> {
-    this.#requireOpen("stopRuntime");
+    this.#requireWritable("stopRuntime");
     const { changes, id } = planStopRuntime(this.#pending);
     await this.#append("stopRuntime", changes);
     return id;
   }
 
   async trimEvents(before: bigint): Promise<void> {
-    this.#requireOpen("trimEvents");
+    this.#requireWritable("trimEvents");
     await this.#append("trimEvents", planTrim(this.#pending, before));
   }
 
   async deleteWorker(worker: WorkerName): Promise<void> {
-    this.#requireOpen("deleteWorker");
+    this.#requireWritable("deleteWorker");
     await this.#append("deleteWorker", planDelete(this.#pending, worker));
   }
 
   async #end(name: WorkerName, status: "stopped" | "cancelled", reason: string | undefined): Promise<WorkerReceipt> {
     const operation = status === "stopped" ? "stopWorker" : "cancelWorker";
-    this.#requireOpen(operation);
+    this.#requireWritable(operation);
     const { changes, worker } = planEnd(this.#pending, name, status, reason, this.#settings);
     await this.#append(operation, changes);
     return { workerRef: worker.workerRef, status: worker.status, eventId: worker.lastEventId };
@@ -228,7 +219,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
         this.#state.apply(changes, seq);
         applied?.();
         this.#pending.end();
-        this.#view.wake();
+        this.wake();
         if (!countsAsBytes(changes)) return;
         this.#projector?.changed();
         this.#sealer.committed(record.length);
@@ -238,44 +229,6 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
         throw hasCode(error, "WAL_CONFLICT") ? conflict(operation, this.#isBehind, error) : error;
       },
     );
-  }
-
-  // ------------------------------------------------------------------------------------------------ queries
-
-  summary(): RuntimeSummary {
-    return this.#view.summary();
-  }
-
-  listWorkers(): readonly WorkerSummary[] {
-    return this.#view.listWorkers();
-  }
-
-  getWorker(worker: WorkerName): WorkerDetail {
-    return this.#view.getWorker(worker);
-  }
-
-  diagnostics(): readonly RuntimeDiagnostic[] {
-    return this.#view.diagnostics();
-  }
-
-  cursorFromStart(): EventCursor {
-    return this.#view.cursorFromStart();
-  }
-
-  cursorNow(): EventCursor {
-    return this.#view.cursorNow();
-  }
-
-  readEvents(cursor: EventCursor, limit: number): Promise<EventPage<E>> {
-    return this.#view.readEvents(cursor, limit);
-  }
-
-  readTranscript(worker: WorkerName, range: { readonly start: number; readonly limit: number }): Promise<TranscriptPage<M>> {
-    return this.#view.readTranscript(worker, range);
-  }
-
-  followEvents(options?: FollowEventsOptions): AsyncIterable<RuntimeEvent<E>> {
-    return this.#view.followEvents(options);
   }
 
   // ------------------------------------------------------------------------------------------------ behind the mutations
@@ -315,21 +268,21 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   }
 
   async checkpoint(): Promise<void> {
-    this.#requireOpen("checkpoint");
+    this.#requireWritable("checkpoint");
     await this.#projector?.complete();
     await this.#sealer.seal();
   }
 
   async exportFiles({ storage, prefix, signal }: Parameters<RuntimeStore["exportFiles"]>[0]): Promise<void> {
-    this.#requireOpen("exportFiles");
+    this.#requireWritable("exportFiles");
     const state = frozenState(cutState(this.#state, this.#settings.maxDiagnostics));
     const where = prefix === undefined ? filesPrefix(this.runtimeId) : storagePrefix(prefix);
     await writeRuntimeFiles(keptContent({ state, pages: this.#pages }), { storage, prefix: where, signal });
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    this.#life.closing ??= this.#close();
+    return this.#life.closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -337,7 +290,7 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
   }
 
   async #close(): Promise<void> {
-    this.#view.wake();
+    this.wake();
     try {
       // What fails here loses nothing: it is all in the journal.
       await this.#projector?.close();
@@ -360,8 +313,8 @@ export class DurableRuntime<E extends EventPayloads, M> implements RuntimeStore<
     this.#lastProblem = { operation, error, atMs: this.#settings.clock.now() };
   };
 
-  #requireOpen(operation: string): void {
-    if (this.#closing !== undefined) throw new RuntimeError("RUNTIME_CLOSED", "the runtime store is closed", { operation, outcome: "not_applied" });
+  #requireWritable(operation: string): void {
+    if (this.#life.closing !== undefined) throw new RuntimeError("RUNTIME_CLOSED", "the runtime store is closed", { operation, outcome: "not_applied" });
   }
 }
 
