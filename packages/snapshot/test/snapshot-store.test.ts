@@ -1,21 +1,7 @@
 import { memoryBackend, type StorageBackend } from "@holdfast/storage";
-import { fsBackend } from "@holdfast/storage-fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { snapshotStore, type OpenSnapshot, type SnapshotEntry, type SnapshotStore } from "../src/index.js";
-
-const root = await mkdtemp(join(tmpdir(), "holdfast-snapshot-"));
-let directories = 0;
-
-afterAll(() => rm(root, { recursive: true, force: true }));
-
-const backends: readonly (readonly [string, () => Promise<StorageBackend>])[] = [
-  ["memory", async () => memoryBackend()],
-  ["memory without append", async () => memoryBackend({ appendable: false })],
-  ["a directory", () => fsBackend({ root: join(root, String((directories += 1))) })],
-];
+import { backends } from "./support/backends.js";
 
 describe.each(backends)("snapshots on %s", (_, open) => {
   it("gives back what was written, of any length", async () => {

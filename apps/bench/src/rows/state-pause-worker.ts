@@ -13,7 +13,7 @@ import { collectGarbage } from "../garbage.js";
 import { definition, filledShelf, itemText } from "./state-definition.js";
 
 const STATE_MIB = 256;
-const WITHOUT_MS = 8000;
+const WITHOUT_MS = 4000;
 const MIB = 2 ** 20;
 
 const [root = "", mode = ""] = process.argv.slice(2);
