@@ -3,7 +3,7 @@ import type { RandomSource } from "@holdfast/storage/ports";
 import { ReplicaError } from "./errors.js";
 import { newGenerationName } from "./generation-name.js";
 import type { SnapshotInfo } from "./infos.js";
-import { encodeLogBase } from "./format/log-base.js";
+import { encodeLogBase, type LogBase } from "./format/log-base.js";
 import { CLAIM_BYTES, encodeClaim } from "./format/log-stream.js";
 import { openBase } from "./log-replica.js";
 import type { ReplicaClient } from "./replica-client.js";
@@ -33,13 +33,13 @@ export interface BegunStream {
  * @throws What the storage and the source say. REPLICA_CORRUPT: the newest generation is damaged at its end.
  */
 export async function beginStream(options: BeginStreamOptions): Promise<BegunStream> {
-  const generation = await newestGeneration(options);
-  return (generation === undefined ? undefined : await takeOver(options, generation)) ?? (await beginGeneration(options));
+  const base = await newestBase(options);
+  return (base === undefined ? undefined : await takeOver(options, base)) ?? (await beginGeneration(options));
 }
 
-/** The generation of this log whose newest snapshot is the youngest. */
-async function newestGeneration({ client, logId, signal }: BeginStreamOptions): Promise<string | undefined> {
-  let newest: { readonly generation: string; readonly createdAtMs: number } | undefined;
+/** The youngest of the newest snapshots of this log's generations. */
+async function newestBase({ client, logId, signal }: BeginStreamOptions): Promise<LogBase | undefined> {
+  let newest: { readonly base: LogBase; readonly createdAtMs: number } | undefined;
   for (const generation of await client.generations({ signal })) {
     const snapshots: SnapshotInfo[] = [];
     for await (const snapshot of client.snapshots(generation, { signal })) snapshots.push(snapshot);
@@ -47,33 +47,35 @@ async function newestGeneration({ client, logId, signal }: BeginStreamOptions): 
       if (createdAtMs < (newest?.createdAtMs ?? 0)) continue;
       const { base, content } = await openBase(client, generation, index, { signal });
       await content.close();
-      if (base.logId === logId) newest = { generation, createdAtMs };
+      if (base.logId === logId) newest = { base, createdAtMs };
     }
   }
-  return newest?.generation;
+  return newest?.base;
 }
 
 /** `undefined`: the source does not go on where the generation ends. */
-async function takeOver(options: BeginStreamOptions, generation: string): Promise<BegunStream | undefined> {
+async function takeOver(options: BeginStreamOptions, base: LogBase): Promise<BegunStream | undefined> {
   const { client, source, random, indexBytes, logId, signal } = options;
-  const { end, freeIndex } = await findEnd(client, generation, { signal });
-  // A generation without a record is as good as none, and not worth to be gone on with.
-  if (end?.logId !== logId || (await compare(source, end, signal)) === "different") return undefined;
+  const { generation } = base;
+  const found = await findEnd(client, generation, { signal });
+  if ((await compare(source, found.end ?? base, signal)) === "different") return undefined;
   const claim = { logId, writerId: toHex(random.bytes(16)), generation };
-  const index = await claimIndex(client, claim, freeIndex, signal);
+  const index = await claimIndex(client, claim, found.freeIndex > base.index ? found.freeIndex : base.index, signal);
   // Only now nothing more is added that counts: who had the index before looks for this claim before it tells of a write.
-  const settled = await findEndBelow(client, generation, index, { signal });
-  const comparison = settled?.logId === logId ? await compare(source, settled, signal) : "different";
-  if (settled === undefined || comparison === "different") return undefined;
-  const last = settled.lastCommit?.records.at(-1);
+  const end = await findEndBelow(client, generation, index, { signal });
+  const comparison = await compare(source, end ?? base, signal);
+  if (comparison === "different" || (end !== undefined && end.logId !== logId)) return undefined;
+  const last = end?.lastCommit?.records.at(-1);
+  const firstSeq = end?.nextSeq ?? base.seq + 1;
   return {
-    writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end: settled, firstSeq: settled.nextSeq, indexBytes }),
-    uncompared: comparison === "unseen" && last !== undefined ? { seq: settled.nextSeq - 1, value: last } : undefined,
+    writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end, firstSeq, indexBytes }),
+    uncompared: comparison === "unseen" && last !== undefined ? { seq: firstSeq - 1, value: last } : undefined,
   };
 }
 
 /** Whether the source has what comes behind an end, and what came before it is the same. `unseen`: it does not show so much yet. */
-async function compare(source: ReplicationSource, { nextSeq, lastCommit }: StreamEnd, signal: AbortSignal | undefined): Promise<"same" | "different" | "unseen"> {
+async function compare(source: ReplicationSource, end: StreamEnd | LogBase, signal: AbortSignal | undefined): Promise<"same" | "different" | "unseen"> {
+  const { nextSeq, lastCommit } = "lastCommit" in end ? end : { nextSeq: end.seq + 1, lastCommit: undefined };
   if (source.firstSeq > nextSeq) return "different";
   const last = lastCommit?.records.at(-1);
   // Trimmed up to there: there is nothing left to compare.

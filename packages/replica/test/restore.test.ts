@@ -2,6 +2,7 @@ import { memoryBackend, storageKey, storagePrefix, StorageError, systemClock, ty
 import { seededRandom, virtualClock, type VirtualClock } from "@holdfast/storage-sim";
 import { openLog, openLogReader, verifyLog, type Log } from "@holdfast/wal";
 import { describe, expect, it } from "vitest";
+import type { Pos } from "../src/pos.js";
 import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
 import { openReplicator } from "../src/replicator.js";
 import { restore, verify } from "../src/restore.js";
@@ -247,6 +248,30 @@ describe("a replicator", () => {
     expect(await ship(log)).toBe(first);
     await log.close();
     await restored.close();
+  });
+
+  it("goes on with a generation in which nothing was written yet", async () => {
+    const client = replicaClient({ storage: memoryBackend(), prefix: "", layout: "native" });
+    // Of the segments only the claim arrives.
+    const target: ReplicaClient = Object.assign(Object.create(client) as ReplicaClient, {
+      generations: () => client.generations(),
+      snapshots: (generation: string) => client.snapshots(generation),
+      walSegments: (generation: string) => client.walSegments(generation),
+      writeSnapshot: (generation: string, index: bigint, content: Uint8Array) => client.writeSnapshot(generation, index, content),
+      writeWalSegment: (pos: Pos, content: Uint8Array) =>
+        pos.offset === 0n ? client.writeWalSegment(pos, content) : Promise.reject(new StorageError("STORAGE_WRITE_FAILED", "no room", { operation: "create", outcome: "not_applied" })),
+    });
+    const log = await openLog({ storage: memoryBackend(), prefix: "log" });
+    await log.append(record("one"));
+    const first = await openReplicator({ source: log, target, batchMs: 60_000, retry: { minMs: 60_000, maxMs: 60_000 } });
+    await first.close({ flushTimeoutMs: 0 });
+    expect(await verify({ from: client })).toMatchObject({ records: 0 });
+    const second = await openReplicator({ source: log, target: client, batchMs: 60_000 });
+    await second.sync();
+    await second.close();
+    expect(await client.generations()).toEqual([first.status().generation]);
+    expect(await verify({ from: client })).toMatchObject({ firstSeq: 1, records: 1 });
+    await log.close();
   });
 
   it("waits for a log that is not there yet", async () => {
