@@ -191,8 +191,10 @@ class ObjectWriter implements LogWriter, ObjectHistory {
   async #mayBeRemoved(position: number): Promise<boolean> {
     const { objects } = this;
     try {
+      // Packs first: one goes only when a floor above it is there, so that whoever looks for the floor afterwards misses neither.
+      const pack = await new PackList(objects, position - 1, undefined).covering(position);
       const floor = (await objects.listFloors(undefined)).at(-1) ?? 0;
-      if (floor < position && (await new PackList(objects, position - 1, undefined).covering(position)) === undefined) return false;
+      if (pack === undefined && floor < position) return false;
       const { newest } = await listLog(objects, undefined);
       return newest === undefined || (await readNewest(objects, newest.position, undefined))?.term !== position;
     } catch {
