@@ -35,7 +35,7 @@ describe("an error", () => {
   it("of damage is one that may be as long as bytes come over wrongly, and never else", () => {
     expect(expectedError(corrupt, "reading", false, true)).toBe(corrupt);
     expect(() => expectedError(corrupt, "reading", false)).toThrow("I5");
-    expect(() => expectedError(corrupt, "reading", true, true)).toThrow("I11");
+    expect(() => expectedError(corrupt, "reading", true, true)).toThrow("I5");
   });
 
   it.each(["STORAGE_FULL", "STORAGE_ACCESS_DENIED", "STORAGE_WRITE_FAILED"] as const)("%s may be as long as something disturbs", (code) => {

@@ -11,7 +11,7 @@ import { Violation } from "../violation.js";
 export function expectedError(error: unknown, what: string, isCalm: boolean, isHarmed = false): HoldfastError {
   if (error instanceof Violation) throw error;
   if (!isHoldfastError(error)) throw new Violation("I5", `${what} fails without a code: ${String(error)}`, { cause: error });
-  if (!ALWAYS.has(error.code) && !DISTURBED.has(error.code) && !(isHarmed && error.code === "WAL_CORRUPT")) {
+  if (!ALWAYS.has(error.code) && !DISTURBED.has(error.code) && !(isHarmed && !isCalm && error.code === "WAL_CORRUPT")) {
     throw new Violation("I5", `${what} fails with ${error.code}, though nothing was damaged or misused: ${error.message}`, { cause: error });
   }
   if (isCalm && !ALWAYS.has(error.code)) throw new Violation("I11", `${what} fails though nothing disturbs: ${error.code}: ${error.message}`, { cause: error });
