@@ -80,7 +80,7 @@ export class RuntimeLife {
   }
 
   async #open(): Promise<void> {
-    const { ledger, faults } = this.#life;
+    const { faults } = this.#life;
     const calm = this.#life.isCalm();
     try {
       const store = await this.#opened();
@@ -94,7 +94,6 @@ export class RuntimeLife {
       this.#end();
       return;
     }
-    ledger.shown(await this.#names(this.#store));
     this.#calm = calm;
     this.#poisoned = false;
   }
@@ -116,9 +115,9 @@ export class RuntimeLife {
     try {
       const sequence = await this.#appending(store, names, sizes);
       if (this.#poisoned) throw new Violation("I9", `entry ${names.join(", ")} is acknowledged by a store that is poisoned`);
+      this.#last = names.at(-1) ?? this.#last;
       const shown = await this.#names(store);
-      ledger.acknowledge(names, Number(sequence), shown);
-      this.#show(shown);
+      if (shown !== undefined) ledger.acknowledge(names, Number(sequence), shown);
     } catch (error) {
       this.#failed(error, "append", names);
     } finally {
@@ -186,24 +185,25 @@ export class RuntimeLife {
       const isCalm = this.#calm && faults === "honest";
       await store.close();
       await this.#storage?.close();
-      if (options.has("files") && isCalm) checkFiles(disk.files(), shown);
+      if (options.has("files") && isCalm && shown !== undefined) checkFiles(disk.files(), shown);
     } catch (error) {
       this.#failed(error, "close", []);
     }
     this.#end();
   }
 
-  /** What the store shows. A damaged page is told, and hides what it has. */
-  async #names(store: RuntimeStore): Promise<readonly number[]> {
+  /** What the store shows. A damaged page is told, and hides what it has: `undefined`. */
+  async #names(store: RuntimeStore): Promise<readonly number[] | undefined> {
     try {
       return await shownNames(store);
     } catch (error) {
       this.#failed(error, "a query", []);
-      throw new Unreadable("the store cannot be read", { cause: error });
+      return undefined;
     }
   }
 
-  #show(names: readonly number[]): void {
+  #show(names: readonly number[] | undefined): void {
+    if (names === undefined) return;
     this.#life.ledger.shown(names);
     this.#last = names.at(-1) ?? 0;
   }
@@ -218,13 +218,9 @@ export class RuntimeLife {
   }
 
   #failed(error: unknown, what: string, names: readonly number[]): void {
-    if (error instanceof Unreadable) return;
     const { ledger, faults } = this.#life;
     const known = expectedError(error, what, { faults, calm: this.#calm });
     if (known.outcome === "not_applied") ledger.withdraw(names);
     if (known.code === "WAL_POISONED") this.#poisoned = true;
   }
 }
-
-/** A query failed as it may. */
-class Unreadable extends Error {}
