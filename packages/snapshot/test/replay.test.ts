@@ -1,7 +1,8 @@
-import { memoryBackend, type StorageBackend } from "@holdfast/storage";
+import type { StorageBackend } from "@holdfast/storage";
 // What is built, since threads cannot load TypeScript.
 import { jsonState, openStateStore, snapshotStore, type StateDefinition, type StateStore } from "@holdfast/snapshot";
 import { describe, expect, it } from "vitest";
+import { backends } from "./support/backends.js";
 
 const module = new URL("./support/tally.js", import.meta.url);
 
@@ -22,12 +23,12 @@ const codec = {
   },
 };
 
-describe.each([true, false])("with append: %s, snapshots that a worker builds", (appendable) => {
-  const open = (storage: StorageBackend, name?: string): Promise<StateStore<Tally, Word>> =>
-    openStateStore({ ...definition, codec, storage, prefix: "tally", snapshot: { replay: { module, ...(name === undefined ? {} : { name }) } } });
+const open = (storage: StorageBackend, name?: string): Promise<StateStore<Tally, Word>> =>
+  openStateStore({ ...definition, codec, storage, prefix: "tally", snapshot: { replay: { module, ...(name === undefined ? {} : { name }) } } });
 
+describe.each(backends)("on %s, snapshots that a worker builds", (_, fresh) => {
   it("hold the same state, from nothing, from the one before, and over an older version", async () => {
-    const storage = memoryBackend({ appendable });
+    const storage = await fresh();
     const first = await openStateStore({ ...older, storage, prefix: "tally" });
     await first.commit("old");
     await first.snapshot();
@@ -49,7 +50,7 @@ describe.each([true, false])("with append: %s, snapshots that a worker builds", 
   });
 
   it("are of the state when they were begun, whatever is committed meanwhile", async () => {
-    const storage = memoryBackend({ appendable });
+    const storage = await fresh();
     await using store = await open(storage);
     await store.commit({ word: "a" });
     const taking = store.snapshot();
@@ -58,7 +59,9 @@ describe.each([true, false])("with append: %s, snapshots that a worker builds", 
     const found = await snapshotStore({ storage, prefix: "tally" }).newest(async ({ body }) => jsonState<Tally>().decode(body));
     expect(found.found?.value).toEqual({ a: 1 });
   });
+});
 
+describe.each(backends.slice(0, 2))("on %s, snapshots", (_, fresh) => {
   it.each([
     ["refusing", /not this one/],
     ["ending", /exit code 3/],
@@ -66,7 +69,7 @@ describe.each([true, false])("with append: %s, snapshots that a worker builds", 
     ["absent", /no state definition/],
     ["older", /of version 1/],
   ])("that cannot be built (%s) stop no commit", async (name, reason) => {
-    await using store = await open(memoryBackend({ appendable }), name);
+    await using store = await open(await fresh(), name);
     await store.commit({ word: "a" });
     await expect(store.snapshot()).rejects.toMatchObject({ code: "SNAPSHOT_WORKER_FAILED", message: expect.stringMatching(reason) as unknown });
     expect(await store.commit({ word: "a" })).toBe(2);

@@ -1,4 +1,4 @@
-import { HoldfastError, memoryBackend, storageKey, type StorageBackend } from "@holdfast/storage";
+import { HoldfastError, storageKey, type StorageBackend } from "@holdfast/storage";
 import { fsBackend } from "@holdfast/storage-fs";
 import { mildAdversary, parsePlan, seededRandom, SimDisk, virtualClock } from "@holdfast/storage-sim";
 import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openStateStore, snapshotStore, type SnapshotEntry, type StateStore, type StateStoreOptions } from "../src/index.js";
+import { backends } from "./support/backends.js";
 
 const root = await mkdtemp(join(tmpdir(), "holdfast-damage-"));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -28,9 +29,9 @@ async function entriesOf(storage: StorageBackend): Promise<readonly SnapshotEntr
   return entries;
 }
 
-describe.each([true, false])("a state store, with append: %s, whose snapshots are harmed", (appendable) => {
+describe.each(backends)("a state store on %s, whose snapshots are harmed", (_, fresh) => {
   it("shows the same state, for every bit of the newest one and wherever it is cut", async () => {
-    const storage = memoryBackend({ appendable });
+    const storage = await fresh();
     const state = await filled(storage);
     const newest = (await entriesOf(storage)).at(-1)!;
     const bytes = (await storage.read(newest.key))!;
@@ -51,7 +52,7 @@ describe.each([true, false])("a state store, with append: %s, whose snapshots ar
   });
 
   it("refuses to show any, if the log alone does not make it", async () => {
-    const storage = memoryBackend({ appendable });
+    const storage = await fresh();
     await filled(storage, 1);
     const [only] = await entriesOf(storage);
     await storage.replace(only!.key, new Uint8Array(50));
@@ -60,7 +61,7 @@ describe.each([true, false])("a state store, with append: %s, whose snapshots ar
   });
 
   it("does not open over a snapshot of a newer format, or one under another's name", async () => {
-    const storage = memoryBackend({ appendable });
+    const storage = await fresh();
     await filled(storage);
     const [older, newest] = await entriesOf(storage);
     const bytes = (await storage.read(older!.key))!;
@@ -70,7 +71,7 @@ describe.each([true, false])("a state store, with append: %s, whose snapshots ar
   });
 
   it("tells a codec that refuses a sound snapshot, or an event, from damage", async () => {
-    const storage = memoryBackend({ appendable });
+    const storage = await fresh();
     await filled(storage);
     const state = {
       name: "picky",
@@ -97,7 +98,7 @@ describe.each([true, false])("a state store, with append: %s, whose snapshots ar
   });
 
   it("takes back a codec's early stop: what it did not read is checked all the same", async () => {
-    const storage = memoryBackend({ appendable });
+    const storage = await fresh();
     const state = await filled(storage);
     const newest = (await entriesOf(storage)).at(-1)!;
     const bytes = (await storage.read(newest.key))!;
