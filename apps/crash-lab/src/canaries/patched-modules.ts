@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 
 import * as checkpoint from "@holdfast/checkpoint";
 import * as kinesis from "@holdfast/kinesis";
+import * as replica from "@holdfast/replica";
 import * as runtime from "@holdfast/runtime";
 import * as snapshot from "@holdfast/snapshot";
 import * as storage from "@holdfast/storage";
@@ -16,7 +17,7 @@ import * as wal from "@holdfast/wal";
 import type { ModulesUnderTest } from "../simulated/store-history.js";
 
 /** A package whose built code can be changed. */
-export type PatchablePackage = "checkpoint" | "kinesis" | "runtime" | "snapshot" | "storage-fs" | "storage-s3" | "wal";
+export type PatchablePackage = "checkpoint" | "kinesis" | "replica" | "runtime" | "snapshot" | "storage-fs" | "storage-s3" | "wal";
 
 /** One literal replacement in one built file. */
 export interface Patch {
@@ -35,7 +36,7 @@ export class PatchError extends Error {
 }
 
 /** The code as it is. */
-export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis, runtime, checkpoint };
+export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wal, snapshot, kinesis, runtime, checkpoint, replica };
 
 /**
  * The code with changes made to it: the built files of the patched packages are copied, changed as text and imported, each time
@@ -57,6 +58,7 @@ export async function patchedModules(patches: readonly Patch[]): Promise<Modules
       snapshot: packages.has("snapshot") ? await load("snapshot", root, snapshot) : snapshot,
       runtime: packages.has("runtime") ? await load("runtime", root, runtime) : runtime,
       checkpoint: packages.has("checkpoint") ? await load("checkpoint", root, checkpoint) : checkpoint,
+      replica: packages.has("replica") ? await load("replica", root, replica) : replica,
       kinesis: packages.has("kinesis") ? await load("kinesis", root, kinesis) : kinesis,
     };
   } finally {

@@ -1,5 +1,6 @@
 import type * as checkpoint from "@holdfast/checkpoint";
 import type * as kinesis from "@holdfast/kinesis";
+import type * as replica from "@holdfast/replica";
 import type * as runtime from "@holdfast/runtime";
 import type * as snapshot from "@holdfast/snapshot";
 import type * as storage from "@holdfast/storage";
@@ -18,6 +19,7 @@ export interface ModulesUnderTest {
   readonly runtime: typeof runtime;
   readonly kinesis: typeof kinesis;
   readonly checkpoint: typeof checkpoint;
+  readonly replica: typeof replica;
 }
 
 /** How much a simulated disk may forget and reorder, from the weakest to one whose processes only get killed. */
