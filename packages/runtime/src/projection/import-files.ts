@@ -126,10 +126,9 @@ async function markOfFile(storage: ProjectionPlace["storage"], key: StorageKey):
   return mark;
 }
 
-function damageOf({ message }: RuntimeFinding): WorkerDamage {
-  // The original has an error of its own for entries of another runtime, and this message for it.
-  const code = /^worker .* belongs to runtime .*, not runtime /.test(message) ? "RUNTIME_WRONG_RUNTIME" : "RUNTIME_WORKER_DAMAGED";
-  return { code, message };
+function damageOf({ code, message }: RuntimeFinding): WorkerDamage {
+  // The original has an error of its own for entries of another runtime.
+  return { code: code === "transcript_wrong_runtime" ? "RUNTIME_WRONG_RUNTIME" : "RUNTIME_WORKER_DAMAGED", message };
 }
 
 const REFUSALS = { corrupt: "RUNTIME_CORRUPT", missing: "RUNTIME_MISSING", newer_version: "RUNTIME_UNSUPPORTED_VERSION" } as const;
