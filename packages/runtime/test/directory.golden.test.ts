@@ -2,9 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { idSegment, whyNotId } from "../src/format/id-segment.js";
+import { openRuntimeDirectory } from "../src/index.js";
 import { freePath } from "./support/directories.js";
 import { AskedRuntime, setLimits, textOf, type Fields } from "./support/original-runtime.js";
-import { place, vectors, type Answer, type Json } from "./support/vectors.js";
+import { place, vector, vectors, type Answer, type Json } from "./support/vectors.js";
 
 /** Steps of the original's public interface; others wrote single files, or damaged them. */
 const PUBLIC = new Set(["open", "create_worker", "send_input", "stop_worker", "cancel_worker", "stop_runtime", "summary", "list_workers", "worker_detail", "diagnostics", "rt_read_events", "rt_transcript"]);
@@ -62,4 +63,27 @@ describe("what the original answered about a directory is answered about it", ()
     const events: readonly Json[] = page.map((id) => ({ id, kind: { kind: id === 1n ? "runtime_started" : "worker_created" }, message: id === 1n ? "runtime started" : `e${id.toString()}` }));
     return { status: "ok", value: { runtime_id: "runtime-golden", events, cursor: { runtime_id: "runtime-golden", next_event_id: next }, has_more: ids.length > page.length } };
   }
+});
+
+describe("an error that the original had for the whole runtime is that of one worker", () => {
+  it.each<readonly [name: string, workerId: string, code: string]>([
+    ["transcript-wrong-runtime", "worker-00000001", "RUNTIME_WRONG_RUNTIME"],
+    ["transcript-wrong-worker", "worker-00000001", "RUNTIME_WORKER_DAMAGED"],
+    ["worker-json-missing", "worker-00000002", "RUNTIME_WORKER_DAMAGED"],
+    ["worker-ref-mismatch", "worker-00000001", "RUNTIME_WORKER_DAMAGED"],
+    ["worker-schema", "worker-00000002", "RUNTIME_WORKER_DAMAGED"],
+    ["worker-wrong-runtime", "worker-00000001", "RUNTIME_WORKER_DAMAGED"],
+  ])("%s", async (name, workerId, code) => {
+    const its = vector(name);
+    const root = freePath();
+    place(its, root);
+    const store = await openRuntimeDirectory(root, { runtimeId: its.runtimeId });
+    const message = (its.load.message ?? "").replace("$ROOT/", "");
+    await expect(store.readTranscript(workerId, { start: 0, limit: 1 })).rejects.toMatchObject({ code, message });
+    expect(() => store.getWorker(workerId)).toThrow(expect.objectContaining({ code, message }) as Error);
+    const others = ["worker-00000001", "worker-00000002", "worker-00000003"].filter((id) => id !== workerId);
+    expect(store.listWorkers().map(({ workerRef }) => workerRef.workerId)).toEqual(others);
+    for (const id of others) expect((await store.readTranscript(id, { start: 0, limit: 256 })).totalItems).toBe(store.getWorker(id).transcriptLength);
+    await store.close();
+  });
 });
