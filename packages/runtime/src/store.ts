@@ -209,7 +209,7 @@ export class DurableRuntime<E extends EventPayloads, M> extends RuntimeView<E, M
    * that the order of calls is the order of mutations. Without changes it waits for those before it, whose outcome it answers.
    */
   #append(operation: string, changes: readonly Change[], applied?: () => void): Promise<void> {
-    if (changes.length === 0) return this.#pending.inFlight === 0 ? Promise.resolve() : this.#log.sync();
+    if (changes.length === 0) return this.#pending.isSettled ? Promise.resolve() : this.#log.sync();
     const record = encodeMutation(changes, this.runtimeId);
     // The expected number: should a mutation that this one is built on not be written, this one is not either.
     const expectedSeq = this.#pending.nextSeq;
@@ -218,14 +218,14 @@ export class DurableRuntime<E extends EventPayloads, M> extends RuntimeView<E, M
       (seq) => {
         this.#state.apply(changes, seq);
         applied?.();
-        this.#pending.end();
+        this.#pending.settle();
         this.wake();
         if (!countsAsBytes(changes)) return;
         this.#projector?.changed();
         this.#sealer.committed(record.length);
       },
       (error: unknown) => {
-        this.#pending.end();
+        this.#pending.drop(changes);
         throw hasCode(error, "WAL_CONFLICT") ? conflict(operation, this.#isBehind, error) : error;
       },
     );

@@ -109,6 +109,18 @@ describe("one runtime", () => {
     await expect(open(storage, { prefix: "shared", runtimeId: "others" })).rejects.toMatchObject({ code: "RUNTIME_WRONG_RUNTIME" });
   });
 
+  it("goes on behind a mutation that no commit has room for, also while one before it is on its way", async () => {
+    await using store = await open(memoryBackend());
+    const { workerRef } = await store.createWorker(AGENT);
+    const before = store.sendInput(workerRef, { role: "user", content: "before" });
+    const large = store.appendTranscript(workerRef, Array.from({ length: 17 }, () => ({ role: "user", content: "x".repeat(2 ** 20) })));
+    const built = store.sendInput(workerRef, { role: "user", content: "built on it" });
+    await expect(large).rejects.toMatchObject({ code: "WAL_TOO_LARGE" });
+    const behind = store.sendInput(workerRef, { role: "user", content: "behind" });
+    await expect(built).rejects.toMatchObject({ code: "RUNTIME_CONFLICT", retryable: true });
+    expect([(await before).transcriptSequence, (await behind).transcriptSequence]).toEqual([1n, 2n]);
+  });
+
   it("does not mind a clock that goes back", async () => {
     const storage = memoryBackend();
     for (const now of [5000, 4000, 3000]) {

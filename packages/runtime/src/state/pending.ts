@@ -4,12 +4,14 @@ import { nextSequence, type RuntimeState } from "./runtime-state.js";
 
 /**
  * The runtime as the mutations on their way will leave it, which is what the next one is checked against. The durable state is changed when a
- * mutation is durable; while none is on its way the two are the same. If one is not written, those behind it are refused by the journal, and the
- * next one begins from the durable state again.
+ * mutation is durable; while none is on its way the two are the same. If one is not written, it goes and all behind it, which the journal refuses
+ * because of the numbers that they expect; the next one is checked against what is left.
  */
 export class PendingRuntime {
   readonly #durable: RuntimeState;
-  #inFlight = 0;
+  /** Mutations on their way, oldest first, from `#head` on. */
+  #queue: (readonly Change[])[] = [];
+  #head = 0;
   #runtime: RuntimeRecord;
   #lastSeq: number;
   readonly #workers = new Map<string, WorkerRecord>();
@@ -31,8 +33,9 @@ export class PendingRuntime {
     return this.#lastSeq + 1;
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
+  /** Whether no mutation is on its way. */
+  get isSettled(): boolean {
+    return this.#head === this.#queue.length;
   }
 
   worker(workerId: string): WorkerRecord | undefined {
@@ -50,19 +53,42 @@ export class PendingRuntime {
 
   /** A mutation goes on its way. */
   begin(changes: readonly Change[]): void {
-    if (this.#inFlight === 0) this.#reset();
-    this.#inFlight += 1;
+    if (this.isSettled) this.#reset();
+    this.#queue.push(changes);
+    this.#count(changes);
+  }
+
+  /** The oldest mutation on its way is durable, and in the durable state. */
+  settle(): void {
+    this.#head += 1;
+    if (this.isSettled) this.#reset();
+    // What is passed is cut off now and then: at once it would cost as much as is behind it.
+    else if (this.#head >= 1024) this.#cut();
+  }
+
+  /** A mutation was not written: it goes, and all behind it. One that has gone already takes nothing more along. */
+  drop(changes: readonly Change[]): void {
+    const at = this.#queue.indexOf(changes, this.#head);
+    if (at < 0) return;
+    const left = this.#queue.slice(this.#head, at);
+    this.#reset();
+    this.#queue = left;
+    for (const it of left) this.#count(it);
+  }
+
+  #count(changes: readonly Change[]): void {
     this.#lastSeq += 1;
     for (const change of changes) this.#apply(change);
   }
 
-  /** A mutation has arrived, or failed. */
-  end(): void {
-    this.#inFlight -= 1;
-    if (this.#inFlight === 0) this.#reset();
+  #cut(): void {
+    this.#queue = this.#queue.slice(this.#head);
+    this.#head = 0;
   }
 
   #reset(): void {
+    this.#queue = [];
+    this.#head = 0;
     this.#runtime = this.#durable.runtime;
     this.#lastSeq = this.#durable.seq;
     this.#workers.clear();
