@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { runCampaign } from "../../src/simulated/campaign.js";
 import { REAL_MODULES } from "../../src/simulated/modules.js";
+import { AMBIGUOUS_KINDS } from "../../src/simulated/wal-objects/fault-mix.js";
 import { walObjectsHistory } from "../../src/simulated/wal-objects/wal-objects-history.js";
 
 const PROFILES = [["posix", 0.8], ["ordered", 0.1], ["kill", 0.1]] as const;
@@ -12,7 +13,7 @@ it("keeps its promises through 1,000 takeovers", { timeout: 300_000 }, async () 
   const [posix, ordered, kill] = parts;
   // Three of ten writes and more have an answer that says nothing.
   const writes = posix?.operations.get("PutObject") ?? 0;
-  const ambiguous = ["drop", "lose", "late", "twice", "fail", "failAfter", "conflict"].reduce((sum, kind) => sum + (posix?.faults.get(`${kind} PutObject`) ?? 0), 0);
+  const ambiguous = AMBIGUOUS_KINDS.reduce((sum, kind) => sum + (posix?.faults.get(`${kind} PutObject`) ?? 0), 0);
   expect(ambiguous / writes).toBeGreaterThan(0.28);
   expect([...(ordered?.faults.keys() ?? [])].filter((it) => /^(late|twice) /.test(it))).toEqual([]);
   expect([...(kill?.faults.keys() ?? [])].filter((it) => !it.startsWith("schedule "))).toEqual([]);
