@@ -162,7 +162,7 @@ class NumberedSnapshots implements SnapshotStore {
     for (let left = ATTEMPTS; ; left -= 1) {
       const number = (await this.#lastNumber(signal)) + 1;
       const key = snapshotKey(this.#prefix, { seq, number });
-      const header: SnapshotHeader = { objectId: this.#random.bytes(16), seq, number, logId, version, createdAtMs: Math.max(0, this.#clock.now()) };
+      const header: SnapshotHeader = { objectId: this.#random.bytes(16), seq, number, logId, version, createdAtMs: Math.max(0, Math.trunc(this.#clock.now())) };
       const framed = new SnapshotBody(header, content, this.#clock);
       try {
         const { entry } = await createOrAdopt(this.#storage, key, framed.body, { idOffset: OBJECT_ID_OFFSET, signal });

@@ -1,4 +1,5 @@
 import { memoryBackend, type StorageBackend } from "@holdfast/storage";
+import { virtualClock } from "@holdfast/storage-sim";
 import { describe, expect, it } from "vitest";
 import { snapshotStore, type OpenSnapshot, type SnapshotEntry, type SnapshotStore } from "../src/index.js";
 import { backends } from "./support/backends.js";
@@ -71,6 +72,15 @@ describe.each(backends)("snapshots on %s", (_, open) => {
     expect([kept, removed, skipped].map((all) => all.map((it) => ("snapshot" in it ? it.snapshot.seq : it.seq)))).toEqual([[2], [1], [4, 3]]);
     expect((await listed(snapshots)).map(({ seq }) => seq)).toEqual([2, 3, 4]);
   });
+});
+
+it("takes a clock as it is: with fractions, and before 1970", async () => {
+  const clock = virtualClock({ startMs: 1234.75 });
+  const snapshots = snapshotStore({ storage: memoryBackend(), prefix: "a", clock });
+  await snapshots.write(1, filled(1));
+  clock.step(-9999);
+  await snapshots.write(2, filled(1));
+  expect([(await snapshots.at(1))?.info.createdAtMs, (await snapshots.at(2))?.info.createdAtMs]).toEqual([1234, 0]);
 });
 
 it("refuses arguments that are none", async () => {
