@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { RuntimeQueries, RuntimeStore } from "../../src/index.js";
+import type { RuntimeQueries } from "../../src/index.js";
 import type { OwnEvents, OwnMessage } from "./history.js";
 
 /** A runtime in the plainest way, and what an observer sees of one. */
@@ -140,7 +140,7 @@ function sameText(runtime: PlainRuntime): string {
 }
 
 /** Everything that a store or a reader shows, asked for in pages. */
-export async function observe(store: RuntimeStore<OwnEvents, OwnMessage> | RuntimeQueries<OwnEvents, OwnMessage>): Promise<PlainRuntime> {
+export async function observe(store: RuntimeQueries<OwnEvents, OwnMessage> | RuntimeQueries): Promise<PlainRuntime> {
   const events: PlainRuntime["events"] = [];
   for (let cursor = store.cursorFromStart(); ; ) {
     const page = await store.readEvents(cursor, 3);
