@@ -36,6 +36,8 @@ export const walObjectWriterCanaries: readonly Canary[] = [
         find: '{ state: "created" } : { state: "taken", outcome: "unknown" };',
         replace: '{ state: "created" } : { state: "taken", outcome: "not_applied" };',
       },
+      // Whoever looks whether its position is packed by now notices as well.
+      { package: "wal", file: "object-writer.js", find: '(await this.#mayBeRemoved(position)) ? "unknown" : creation.outcome', replace: "creation.outcome" },
     ],
     why: "It was applied, packed and removed, and what lies there is a claim that came late.",
     expects: ["I14"],
