@@ -41,7 +41,7 @@ export async function lookAt(context: StreamContext, signal: AbortSignal | undef
 }
 
 /** Which of the listed checkpoints count: those whose entry is there and is no claim, and of one sequence the newest. */
-export function countStates(place: StreamPlace, entries: ListedEntries, states: readonly StoredName[]): StreamNames {
+function countStates(place: StreamPlace, entries: ListedEntries, states: readonly StoredName[]): StreamNames {
   const newest = newestOf(entries);
   const counted: StoredName[] = [];
   const superseded: StoredName[] = [];

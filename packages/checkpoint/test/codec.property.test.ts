@@ -6,7 +6,7 @@ import { hasCode } from "@holdfast/storage";
 
 const u64 = fc.bigInt({ min: 0n, max: MAX_U64 });
 const name = fc.string({ unit: "binary", maxLength: 12 });
-export const states: fc.Arbitrary<CheckpointState> = fc
+const states: fc.Arbitrary<CheckpointState> = fc
   .record({
     sequence: u64,
     watermarkNs: u64,

@@ -136,6 +136,13 @@ describe("a manager", () => {
     await stream.idle();
   });
 
+  it("does not begin anew behind the last sequence there is", async () => {
+    const { stream } = await started({ store: memoryCheckpointStore() });
+    const taken = [MAX_U64 - 4n, 5n, 9n, 1000n, MAX_U64 - 1n, MAX_U64, MAX_U64].map((sequence) => stream.onEvent(sequence, 0n).taken);
+    expect(taken).toEqual([true, false, false, false, false, true, true]);
+    await stream.idle();
+  });
+
   it("goes on where it was: schedule, counts, states, offsets", async () => {
     const storage = memoryBackend();
     const durable = (): CheckpointStore => checkpointStore({ storage, prefix: "c" });

@@ -22,7 +22,7 @@ export function sortedByName<T>(what: string, map: ReadonlyMap<string, T>): read
 }
 
 /** Less than 0, 0 or more, as `one` stands before, at or behind `other`. */
-export function compareBytes(one: Uint8Array, other: Uint8Array): number {
+function compareBytes(one: Uint8Array, other: Uint8Array): number {
   const length = Math.min(one.length, other.length);
   for (let at = 0; at < length; at += 1) {
     const difference = (one[at] ?? 0) - (other[at] ?? 0);

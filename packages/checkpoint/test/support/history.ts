@@ -4,7 +4,7 @@ import { checkpointStore, type CheckpointState, type CheckpointStore } from "../
 import type { World } from "./worlds.js";
 
 export const STREAM = "Orders/1";
-export const KEEP = 2;
+const KEEP = 2;
 
 /** What was promised to the users of one stream, and what may have been done beside. Values of checkpoints are numbers. */
 export class Model {
@@ -66,7 +66,7 @@ export class Model {
   }
 }
 
-export function storeOf({ clock, random }: Pick<World, "clock" | "random">, storage: StorageBackend): CheckpointStore {
+function storeOf({ clock, random }: Pick<World, "clock" | "random">, storage: StorageBackend): CheckpointStore {
   return checkpointStore({ storage, prefix: "checkpoints", keep: KEEP, clock, random });
 }
 
@@ -187,7 +187,7 @@ class Run {
 }
 
 /** Everything that a store shows of the stream, in the ways there are, which have to agree. */
-export async function contentsOf(store: CheckpointStore): Promise<ReadonlyMap<bigint, number>> {
+async function contentsOf(store: CheckpointStore): Promise<ReadonlyMap<bigint, number>> {
   const { checkpoint, skipped } = await store.latest(STREAM);
   const found = new Map<bigint, number>();
   for (const { sequence } of await store.list(STREAM)) {
