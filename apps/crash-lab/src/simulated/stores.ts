@@ -4,6 +4,7 @@ import { checkpointHistory } from "./checkpoint/checkpoint-history.js";
 import { checkpointObjectsHistory } from "./checkpoint/checkpoint-objects-history.js";
 import { fsStore } from "./storage-fs/fs-store.js";
 import { kinesisDirectoryHistory } from "./kinesis/directory-history.js";
+import { kinesisObjectsHistory } from "./kinesis/kinesis-objects-history.js";
 import { kinesisHistory } from "./kinesis/kinesis-history.js";
 import { runtimeHistory } from "./runtime/runtime-history.js";
 import { stateHistory } from "./snapshot/state-history.js";
@@ -17,4 +18,4 @@ export const walHistory: StoreHistory = trialHistory(walStore);
 export const fsHistory: StoreHistory = trialHistory(fsStore);
 
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, kinesisHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, kinesisHistory, kinesisObjectsHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory];

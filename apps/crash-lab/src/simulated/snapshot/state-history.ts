@@ -6,6 +6,7 @@ import type { StoreHistory } from "../store-history.js";
 import { trialHistory } from "../trial-history.js";
 import { parseSteps, type Step } from "../trial.js";
 import { plainSubject } from "./plain-subject.js";
+import { diskHost } from "./state-host.js";
 import { StateLedger } from "./state-ledger.js";
 import { StateLife } from "./state-life.js";
 import type { StateSubject } from "./state-subject.js";
@@ -34,7 +35,7 @@ export function simulatedState<S, E>(name: string, subject: StateSubject<S, E>):
     },
     drawSettling: (draw) => OTHERS[draw(4 * OTHERS.length)] ?? USUAL,
     newLedger: ({ faults }) => new StateLedger(classOf(faults)),
-    live: (life) => new StateLife(life, subject).run(),
+    live: (life) => new StateLife(life, diskHost(life), subject).run(),
   };
 }
 

@@ -1,31 +1,28 @@
 import type { StateStore } from "@holdfast/snapshot";
-import { hasCode } from "@holdfast/storage";
-import type { FsBackend } from "@holdfast/storage-fs";
-import type { SimProcess } from "@holdfast/storage-sim";
-import type { Life } from "../life.js";
+import { hasCode, type StorageBackend } from "@holdfast/storage";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { MAX_COMMIT_BYTES } from "./plain-subject.js";
 import { expectedError } from "./state-errors.js";
-import type { StateLedger } from "./state-ledger.js";
+import type { StateHost, StateLifeParts } from "./state-host.js";
 import type { Names, StateSubject } from "./state-subject.js";
 
 /** One life of a process that keeps a state. */
 export class StateLife<S, E> {
-  readonly #life: Life<StateLedger>;
+  readonly #life: StateLifeParts;
+  readonly #host: StateHost;
   readonly #subject: StateSubject<S, E>;
-  #process: SimProcess;
-  #storage: FsBackend | undefined;
+  #storage: StorageBackend | undefined;
   #store: StateStore<S, E> | undefined;
   /** Nothing disturbed the store since it was opened. */
   #calm = false;
   #poisoned = false;
   #lazy: Promise<void>[] = [];
 
-  constructor(life: Life<StateLedger>, subject: StateSubject<S, E>) {
+  constructor(life: StateLifeParts, host: StateHost, subject: StateSubject<S, E>) {
     this.#life = life;
+    this.#host = host;
     this.#subject = subject;
-    this.#process = life.disk.process();
   }
 
   async run(): Promise<void> {
@@ -81,7 +78,7 @@ export class StateLife<S, E> {
     const { modules, ledger, clock, options, faults } = this.#life;
     const calm = this.#life.isCalm();
     try {
-      this.#storage = await modules.storageFs.fsBackend({ root: "/data", port: this.#process.port, clock, random: this.#life.random() });
+      this.#storage = await this.#host.open();
       this.#store = await this.#subject.open({ modules, storage: this.#storage, clock, random: this.#life.random(), words: options });
     } catch (error) {
       const { code } = expectedError(error, "opening", { faults, calm });
@@ -164,13 +161,8 @@ export class StateLife<S, E> {
 
   /** A bit of the newest snapshot is harmed, so many bytes before its end, unless the one before it already is unreadable. */
   #spoil(fromEnd: number): void {
-    const { disk, ledger } = this.#life;
-    const newest = [...disk.files()].filter(([path]) => path.endsWith(".snap")).sort(([one], [other]) => (one < other ? 1 : -1))[0];
-    if (newest === undefined || !ledger.maySpoil) return;
-    const [path, bytes] = newest;
-    const at = bytes.length - 1 - (fromEnd % bytes.length);
-    disk.poke(path, at, Uint8Array.of((bytes[at] ?? 0) ^ 1));
-    ledger.spoiled();
+    const { ledger } = this.#life;
+    if (ledger.maySpoil && this.#host.spoil(fromEnd)) ledger.spoiled();
   }
 
   async #close(store: StateStore<S, E>): Promise<void> {
@@ -185,8 +177,7 @@ export class StateLife<S, E> {
 
   /** The process ends, and whatever it did not close is closed. */
   #end(): void {
-    this.#process.kill();
-    this.#process = this.#life.disk.process();
+    this.#host.end();
     this.#storage = undefined;
     this.#store = undefined;
   }
