@@ -30,7 +30,8 @@ export interface CreatedOrAdopted {
  *
  * @param body - At least id and checksum long, and the same at every opening.
  * @returns The entry, and whether it was adopted.
- * @throws STORAGE_ALREADY_EXISTS if the object there is another one. STORAGE_WRITE_FAILED with outcome `unknown` when the
+ * @throws STORAGE_ALREADY_EXISTS if the object there is another one; with outcome `unknown` after an attempt in doubt, since this one
+ * may have been there and have been removed. STORAGE_WRITE_FAILED with outcome `unknown` when the
  * attempts were used up, or one after an unknown one failed for good: the object may be there or come later. What `create`
  * rejects with when the first attempt fails and was certainly not applied. STORAGE_INVALID_ARGUMENT. `signal.reason`.
  */
@@ -53,7 +54,7 @@ export async function createOrAdopt(
       return await attempt(task, doubtful ? await markOf(task) : undefined);
     } catch (error) {
       signal?.throwIfAborted();
-      if (hasCode(error, "STORAGE_ALREADY_EXISTS")) throw error;
+      if (hasCode(error, "STORAGE_ALREADY_EXISTS")) throw doubtful ? foreign(task, error) : error;
       const notApplied = isHoldfastError(error) && error.outcome === "not_applied";
       if (notApplied && !doubtful) throw error;
       doubtful = true;
@@ -151,6 +152,16 @@ function invalid({ backend, key }: Task, what: string): StorageError {
     key,
     backend: backend.name,
     outcome: "not_applied",
+  });
+}
+
+function foreign({ backend, key }: Task, cause: unknown): StorageError {
+  return new StorageError("STORAGE_ALREADY_EXISTS", `${OPERATION} ${key}: another object is there`, {
+    operation: OPERATION,
+    key,
+    backend: backend.name,
+    outcome: "unknown",
+    cause,
   });
 }
 

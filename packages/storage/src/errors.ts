@@ -67,7 +67,8 @@ export function isHoldfastError(error: unknown): error is HoldfastError {
 /**
  * Codes of {@link StorageError}. A code exists only where a caller would act differently; the README's table says how.
  *
- * - `STORAGE_ALREADY_EXISTS`: `create` met an object of that key. It is durable when this is thrown.
+ * - `STORAGE_ALREADY_EXISTS`: `create` met an object of that key. It is durable when this is thrown. Outcome `unknown` where an attempt
+ *   before was not answered: what it made may have been there, and have been removed.
  * - `STORAGE_NOT_FOUND`: `open` in mode `continue` met no file.
  * - `STORAGE_CLOSED`: the backend, file or lock was closed.
  * - `STORAGE_POISONED`: an earlier write of this handle failed; what it left behind is not known. Open anew.

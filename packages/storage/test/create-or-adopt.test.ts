@@ -209,6 +209,19 @@ describe.each(bodies)("createOrAdopt with %s", (_name, bodyOf) => {
     expect(often.calls()).toBe(4);
   });
 
+  it("a foreign object says not applied to a first attempt, and unknown to one after doubt: ours may have been there and gone", async () => {
+    for (const [fates, outcome] of [
+      [["ok"], "not_applied"],
+      [["not applied", "ok"], "unknown"],
+    ] as const) {
+      const real = memoryBackend();
+      await real.create(KEY, object(2));
+      const { backend } = faulty(real, fates);
+      const error = await expectStorageError(() => createOrAdopt(backend, KEY, object(1)), "STORAGE_ALREADY_EXISTS");
+      expect(error.outcome).toBe(outcome);
+    }
+  });
+
   it("an object that is gone again is not made anew", async () => {
     const real = memoryBackend();
     const { backend } = faulty(real, ["lost answer"]);
