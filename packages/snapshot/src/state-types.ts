@@ -49,7 +49,7 @@ export interface ReplayModule {
 /** Options of the log underneath, as for `openLog`. Its commits are always synced. */
 export type StateLogOptions = Pick<
   LogOptions,
-  "segmentBytes" | "maxCommitBytes" | "maxPendingBytes" | "commitAlignBytes" | "idleMarkerMs" | "prepareAhead" | "lingerMs" | "packObjects" | "commitTimeoutMs"
+  "segmentBytes" | "maxCommitBytes" | "maxPendingBytes" | "commitAlignBytes" | "idleMarkerMs" | "prepareAhead" | "lingerMs" | "packObjects" | "commitTimeoutMs" | "takeoverTimeoutMs"
 >;
 
 /** Options of `openStateStore`. */
