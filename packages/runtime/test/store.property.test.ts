@@ -25,7 +25,7 @@ it.each(worlds)("does what arrays do, on %s", async (_, newWorld) => {
       await driven(world, play(world, model, "i"));
       expect(model.inFlight).toEqual([]);
     }),
-    { numRuns: 15 },
+    { numRuns: 8 },
   );
 });
 
@@ -43,7 +43,7 @@ it("does what arrays do, in a directory", async () => {
       await using store = await openRuntimeStore(optionsOf(world, storage));
       expect(shown(await observe(store))).toEqual(shown(model.pending));
     });
-    await fc.assert(property, { numRuns: 6 });
+    await fc.assert(property, { numRuns: 4 });
   } finally {
     await rm(root, { recursive: true, force: true });
   }
