@@ -6,6 +6,7 @@ import { fsStore } from "./storage-fs/fs-store.js";
 import { kinesisDirectoryHistory } from "./kinesis/directory-history.js";
 import { kinesisObjectsHistory } from "./kinesis/kinesis-objects-history.js";
 import { kinesisHistory } from "./kinesis/kinesis-history.js";
+import { replicaHistory } from "./replica/replica-history.js";
 import { runtimeHistory } from "./runtime/runtime-history.js";
 import { stateHistory } from "./snapshot/state-history.js";
 import { walStore } from "./wal/wal-store.js";
@@ -18,4 +19,4 @@ export const walHistory: StoreHistory = trialHistory(walStore);
 export const fsHistory: StoreHistory = trialHistory(fsStore);
 
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, kinesisHistory, kinesisObjectsHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, kinesisHistory, kinesisObjectsHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory, replicaHistory];

@@ -1,0 +1,107 @@
+import type { FaultClass } from "../fault-classes.js";
+import type { Ledger } from "../ledger.js";
+import { Violation } from "../violation.js";
+import { SourceHistory } from "./source-history.js";
+
+/** What a restore gave. */
+export interface RestoredRecords {
+  readonly generation: string;
+  readonly values: readonly number[];
+  /** The last record that was asked for; `undefined`: all. */
+  readonly wantedSeq: number | undefined;
+}
+
+/** What the users of one log and its replica were promised, over all lives. */
+export class ReplicaLedger implements Ledger<ReplicaLedger> {
+  readonly faults: FaultClass;
+  readonly source: SourceHistory;
+  /** The last record that is in a generation, as somebody was told. */
+  readonly #promised: Map<string, number>;
+  /** Where restores were begun and not seen to end, and up to which record they had to go. */
+  readonly #restoring: Map<string, number>;
+  #isSpoiled: boolean;
+  #values: number;
+  #restores: number;
+
+  constructor(faults: FaultClass, from?: ReplicaLedger) {
+    this.faults = faults;
+    this.source = new SourceHistory(from?.source);
+    this.#promised = new Map(from === undefined ? [] : from.#promised);
+    this.#restoring = new Map(from === undefined ? [] : from.#restoring);
+    this.#isSpoiled = from?.isSpoiled ?? false;
+    this.#values = from === undefined ? 0 : from.#values;
+    this.#restores = from === undefined ? 0 : from.#restores;
+  }
+
+  afterCrash(): ReplicaLedger {
+    return new ReplicaLedger(this.faults, this);
+  }
+
+  /** Whether an object of the replica was harmed or removed. */
+  get isSpoiled(): boolean {
+    return this.#isSpoiled;
+  }
+
+  spoil(): void {
+    this.#isSpoiled = true;
+  }
+
+  /** The generation of which most was promised. */
+  get promisedGeneration(): string | undefined {
+    return [...this.#promised].sort(([, one], [, other]) => other - one)[0]?.[0];
+  }
+
+  /** The last record that is in a generation, or in any. */
+  promisedSeq(generation?: string): number {
+    return generation === undefined ? Math.max(0, ...this.#promised.values()) : (this.#promised.get(generation) ?? 0);
+  }
+
+  /** A value that no other record has. */
+  newValue(): number {
+    this.#values += 1;
+    return this.#values;
+  }
+
+  /** Somebody was told that a record is in the replica. */
+  promise(generation: string, seq: number): void {
+    this.#promised.set(generation, Math.max(seq, this.#promised.get(generation) ?? 0));
+  }
+
+  /**
+   * A place to restore to. Until it is {@link restoreEnded} there may be a part of a log.
+   *
+   * @param leastSeq - Up to this record at least.
+   */
+  newRestore(leastSeq: number): string {
+    this.#restores += 1;
+    const place = `restored-${this.#restores}`;
+    this.#restoring.set(place, leastSeq);
+    return place;
+  }
+
+  restoreEnded(place: string): void {
+    this.#restoring.delete(place);
+  }
+
+  get unfinished(): readonly string[] {
+    return [...this.#restoring.keys()];
+  }
+
+  /** A log was opened where a restore was interrupted: then it is complete. */
+  foundRestored(place: string, values: readonly number[]): void {
+    const isHonest = this.faults === "honest";
+    const leastSeq = this.#restoring.get(place) ?? 0;
+    this.source.restored(values, { isHonest, isWhole: false });
+    if (isHonest && values.length < leastSeq) throw new Violation("I15", `an interrupted restore can be opened: ${values.length} records are there, and ${leastSeq} were to be restored`);
+  }
+
+  restored({ generation, values, wantedSeq }: RestoredRecords): void {
+    const isHonest = this.faults === "honest";
+    this.source.restored(values, { isHonest, isWhole: wantedSeq === undefined });
+    if (wantedSeq !== undefined && values.length !== wantedSeq) throw new Violation("I15", `record ${wantedSeq} was asked for, and the restored log ends with ${values.length}`);
+    const promised = this.promisedSeq(generation);
+    if (isHonest && wantedSeq === undefined && values.length < promised) {
+      throw new Violation("I15", `record ${promised} was in the replica, and the restored log ends with ${values.length}`);
+    }
+  }
+}
