@@ -50,7 +50,7 @@ export interface EntryOwner {
 /** Creates a claim, or with `commit` a commit. False: the position is another entry's. Throws what the storage says, with `outcome`. */
 export async function createEntry({ storage, place, clock, random }: StreamContext, owner: EntryOwner, commit: CommittedCheckpoint | undefined): Promise<boolean> {
   const { ownerId, position, term } = owner;
-  const bytes = encodeEntry({ objectId: random.bytes(16), ownerId, position, term, createdAtMs: Math.max(0, clock.now()), commit }, place.idBytes);
+  const bytes = encodeEntry({ objectId: random.bytes(16), ownerId, position, term, createdAtMs: Math.max(0, Math.floor(clock.now())), commit }, place.idBytes);
   try {
     await createOrAdopt(storage, entryKey(place, position), bytes, { idOffset: ENTRY_ID_OFFSET });
     return true;

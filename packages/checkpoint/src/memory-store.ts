@@ -71,7 +71,7 @@ class MemoryStore implements CheckpointStore {
     const stream = this.#streams.get(streamId) ?? new Map<bigint, Kept>();
     this.#streams.set(streamId, stream);
     this.#revision += 1;
-    stream.set(sequence, { encoded, revision: this.#revision, createdAtMs: Math.max(0, this.#clock.now()) });
+    stream.set(sequence, { encoded, revision: this.#revision, createdAtMs: Math.max(0, Math.floor(this.#clock.now())) });
     for (const it of this.#ascending("save", streamId).reverse().slice(this.#keep)) stream.delete(it.encoded.sequence);
     return { stored: true, duplicate: false };
   }

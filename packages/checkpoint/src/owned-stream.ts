@@ -150,7 +150,7 @@ export class OwnedStream {
     const { storage, place, clock, random } = this.#context;
     const position = this.#position + 1;
     const checkpointId = random.bytes(16);
-    const bytes = sealCheckpoint(body, { objectId: checkpointId, sequence, position, term: this.#term, createdAtMs: Math.max(0, clock.now()) });
+    const bytes = sealCheckpoint(body, { objectId: checkpointId, sequence, position, term: this.#term, createdAtMs: Math.max(0, Math.floor(clock.now())) });
     const name: StoredName = { sequence, position, size: bytes.length };
     const commit: CommittedCheckpoint = { sequence, checkpointId, size: bytes.length };
     try {

@@ -1,5 +1,5 @@
 import { crc32c } from "@holdfast/bytes";
-import { memoryBackend, storagePrefix, type StorageBackend, type StorageKey } from "@holdfast/storage";
+import { memoryBackend, storagePrefix, systemClock, type StorageBackend, type StorageKey } from "@holdfast/storage";
 import { fsBackend } from "@holdfast/storage-fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
@@ -143,6 +143,16 @@ describe.each(backends)("checkpoints on %s", (_, backend) => {
     }
     await store.close();
   });
+});
+
+it.each([-5, 12.75])("takes the time of a clock that says %s", async (now) => {
+  const storage = memoryBackend();
+  const clock = { ...systemClock, now: () => now };
+  for (const store of [checkpointStore({ storage, prefix: "c", clock }), memoryCheckpointStore({ clock })]) {
+    await store.save(stateOf(1n, 1));
+    expect((await store.latest(STREAM)).checkpoint?.createdAtMs).toBe(Math.max(0, Math.floor(now)));
+    await store.close();
+  }
 });
 
 it("refuses options that are none", () => {
