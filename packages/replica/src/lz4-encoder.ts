@@ -3,7 +3,7 @@ import { BLOCK_PREFIX_BYTES, packBlock } from "./lz4-block.js";
 import { xxHash32 } from "./xx-hash.js";
 
 /**
- * One LZ4 frame of some content, as litestream writes it: independent blocks of 4 MiB, a checksum of the content, none of blocks.
+ * One LZ4 frame of some content, as litestream writes it: independent blocks of up to 4 MiB, a checksum of the content, none of blocks.
  * Takes a block or two of memory, whatever the size.
  *
  * @param content - Pieces of any size. A piece is not used any more when the next one is asked for.

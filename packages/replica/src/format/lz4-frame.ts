@@ -17,10 +17,13 @@ export const LEGACY_BLOCK_BYTES: number = 8 * 1024 * 1024;
 /** A linked block may refer so far back. */
 export const LZ4_WINDOW_BYTES: number = 64 * 1024;
 
-/** Blocks of the frames that are written here. */
-export const WRITTEN_BLOCK_BYTES: number = 4 * 1024 * 1024;
+/**
+ * Content of the blocks that are written here: less than the head allows, which every reader takes. With blocks of 4 MiB half a gigabyte
+ * waits for the garbage collector, since what the packer answers is freed late; it refers back 64 KiB at most, whatever the block.
+ */
+export const WRITTEN_BLOCK_BYTES: number = 128 * 1024;
 
-/** The head of every frame that is written here, which is that of litestream: independent blocks of 4 MiB, content checksum, nothing else. */
+/** The head of every frame that is written here, which is that of litestream: independent blocks of up to 4 MiB, content checksum, nothing else. */
 export const WRITTEN_FRAME_HEAD: Uint8Array = Uint8Array.of(0x04, 0x22, 0x4d, 0x18, 0x64, 0x70, 0xb9);
 
 /** What the head of a frame says. */
