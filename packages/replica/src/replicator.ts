@@ -1,9 +1,10 @@
-import { isHoldfastError, systemClock, systemRandom } from "@holdfast/storage";
+import { isHoldfastError } from "@holdfast/storage";
 import type { Clock, RandomSource } from "@holdfast/storage/ports";
 import type { LogSource } from "@holdfast/wal";
 import { beginStream, type BegunStream } from "./begin-stream.js";
-import { invalidArgument, ReplicaError } from "./errors.js";
+import { ReplicaError } from "./errors.js";
 import type { ReplicaClient } from "./replica-client.js";
+import { replicatorSettings, type ReplicatorSettings } from "./replicator-settings.js";
 import type { StreamWriter } from "./stream-writer.js";
 
 /** The log that is replicated: a `LogReader`, or a `Log` of bytes. */
@@ -67,22 +68,11 @@ export interface Replicator extends AsyncDisposable {
  * @throws REPLICA_INVALID_ARGUMENT. What the storages say, if it cannot begin. REPLICA_CORRUPT, if the end of the generation is damaged.
  */
 export async function openReplicator(options: ReplicatorOptions): Promise<Replicator> {
-  const settings = checked(options);
+  const settings = replicatorSettings(options);
   options.signal?.throwIfAborted();
   const replicator = new LogReplicator(settings);
   await replicator.start(options.signal);
   return replicator;
-}
-
-interface Settings {
-  readonly source: ReplicationSource;
-  readonly target: ReplicaClient;
-  readonly batchBytes: number;
-  readonly batchMs: number;
-  readonly indexBytes: number;
-  readonly retry: { readonly minMs: number; readonly maxMs: number };
-  readonly clock: Clock;
-  readonly random: RandomSource;
 }
 
 /** What somebody waits for: a record, or the end of a pass through everything that is new. */
@@ -96,7 +86,7 @@ interface Waiter {
 
 /** One loop: read what is new, send it, sleep. Nothing else touches the target. */
 class LogReplicator implements Replicator {
-  readonly #settings: Settings;
+  readonly #settings: ReplicatorSettings;
   readonly #stop = new AbortController();
   readonly #waiters = new Set<Waiter>();
   /** Passes through the source that were begun. */
@@ -116,7 +106,7 @@ class LogReplicator implements Replicator {
   #wake = (): void => undefined;
   #isWoken = false;
 
-  constructor(settings: Settings) {
+  constructor(settings: ReplicatorSettings) {
     this.#settings = settings;
   }
 
@@ -351,21 +341,6 @@ const FINAL_CODES: ReadonlySet<string> = new Set([
 function jittered(ms: number, random: RandomSource): number {
   const [chance = 0] = random.bytes(1);
   return Math.ceil(ms * (0.5 + chance / 512));
-}
-
-function checked(options: ReplicatorOptions): Settings {
-  const { source, target, batchBytes = 1 << 20, batchMs = 1000, indexBytes = 64 << 20, retry = { minMs: 100, maxMs: 30_000 } } = options;
-  requireWithin("batchBytes", batchBytes, 1 << 10, 64 << 20);
-  requireWithin("batchMs", batchMs, 1, 3_600_000);
-  requireWithin("indexBytes", indexBytes, 1 << 10, 1 << 30);
-  requireWithin("retry.minMs", retry.minMs, 1, 3_600_000);
-  requireWithin("retry.maxMs", retry.maxMs, retry.minMs, 86_400_000);
-  return { source, target, batchBytes, batchMs, indexBytes, retry, clock: options.clock ?? systemClock, random: options.random ?? systemRandom };
-}
-
-function requireWithin(name: string, value: number, min: number, max: number): void {
-  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-  throw invalidArgument("openReplicator", `${name} is ${value}; it must be a whole number from ${min} to ${max}`);
 }
 
 function sourceChanged(what: string): ReplicaError {
