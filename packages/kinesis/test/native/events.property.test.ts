@@ -17,7 +17,7 @@ it("gives every event back as it was, and writes the same bytes again", () => {
       expect(read).toEqual(event);
       expect(kinesisEventCodec.encode(read)).toEqual(bytes);
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
 });
 
@@ -37,7 +37,7 @@ it("reads nothing else than events, and says where it stopped", () => {
       }
       expect(kinesisEventCodec.decode(kinesisEventCodec.encode(read))).toEqual(read);
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
 });
 
@@ -59,7 +59,7 @@ it("changes tables as plain maps change, refuses what has nothing to change, and
       }
       expect(taken).toBeLessThanOrEqual(events.length);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 
@@ -72,7 +72,7 @@ it("gives tables back from the lines of a snapshot, wherever they are cut", asyn
       expect(contentsOf(again)).toEqual(contentsOf(tables));
       await expect(kinesisTablesCodec.decode(pieces(bytes.subarray(0, -1), cut))).rejects.toThrow();
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
@@ -90,7 +90,7 @@ it("takes a state as the original takes it: what comes twice counts as it came l
       expect(new Map(contents.policies)).toEqual(new Map(state.policies));
       expect(new Map(contents.resourceTags)).toEqual(new Map(state.resourceTags));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 

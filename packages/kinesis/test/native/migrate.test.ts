@@ -47,7 +47,7 @@ describe.each(testPlaces)("to %s", (_, newPlace) => {
         await testPlace.run(native.close());
         await testPlace.kill();
       }),
-      { numRuns: 8 },
+      { numRuns: 4 },
     );
   });
 

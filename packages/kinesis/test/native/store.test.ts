@@ -46,7 +46,7 @@ describe.each(testPlaces)("a Kinesis store on %s", (_, newPlace) => {
         await place.run(store.close());
         await place.kill();
       }),
-      { numRuns: 25 },
+      { numRuns: 12 },
     );
   });
 
