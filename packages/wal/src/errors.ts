@@ -6,7 +6,7 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `WAL_CORRUPT`: bytes that were once durable are damaged; `key` and `offset` say where. Nothing was changed.
  * - `WAL_SEGMENT_MISSING`: a segment that the log needs is not there; `key` names it. Nothing was changed.
  * - `WAL_UNSUPPORTED_VERSION`: written by a newer version of the format. Nothing was changed.
- * - `WAL_NOT_A_LOG`: the prefix holds something else. Nothing was changed.
+ * - `WAL_NOT_A_LOG`: the prefix holds something else, or a log whose restore is not complete. Nothing was changed.
  * - `WAL_READ_FAILED`: the storage could not be read. Says nothing about the data; may be tried again.
  * - `WAL_TRIMMED`: the sequence number asked for is below {@link WalError.firstSeq}.
  * - `WAL_TOO_LARGE`: a record or batch over `maxCommitBytes`; `not_applied`.
@@ -61,4 +61,10 @@ export class WalError extends HoldfastError {
     this.seq = details.seq;
     this.position = details.position;
   }
+}
+
+/** The error of a log among whose objects `restoring.marker` stands, by whoever restores it. */
+export function notRestored(key: string): WalError {
+  const message = "this log is being restored, or its restore was interrupted; restore it into an empty place again";
+  return new WalError("WAL_NOT_A_LOG", message, { operation: "openLog", key });
 }

@@ -1,5 +1,5 @@
 import { isHoldfastError, type StorageBackend, type StorageKey, type StoragePrefix } from "@holdfast/storage";
-import { WalError } from "./errors.js";
+import { notRestored, WalError } from "./errors.js";
 import {
   planHead,
   planRecovery,
@@ -16,7 +16,7 @@ import { identifySegment, IDENTITY_BYTES, scanSegment, type SegmentScan } from "
 import { frameCheck, type Begin, type Floor, type Predecessor, type SegmentHeader } from "./format/segment.js";
 import type { WalkedFrame } from "./format/walk.js";
 import { SCAN_WINDOW_BYTES } from "./format/window.js";
-import { isReserveKey, parseSegmentKey, segmentKey, segmentPrefix } from "./layout.js";
+import { isReserveKey, isRestoringKey, parseSegmentKey, segmentKey, segmentPrefix } from "./layout.js";
 import { isObjectKey } from "./object-layout.js";
 import { SegmentChain } from "./segment-chain.js";
 import { SegmentIndex } from "./segment-index.js";
@@ -158,6 +158,7 @@ export async function listSegments(storage: StorageBackend, prefix: StoragePrefi
     throw readFailed(error, prefix);
   }
   if (foreign !== undefined) {
+    if (isRestoringKey(foreign)) throw notRestored(foreign);
     const what = isObjectKey(prefix, foreign) ? "the directory holds a log made of objects, and this storage can append" : "the directory holds something else than a log";
     throw new WalError("WAL_NOT_A_LOG", `${what}; give the log a directory of its own`, { operation: "openLog", key: foreign });
   }

@@ -29,5 +29,10 @@ export function isReserveKey(prefix: StoragePrefix, key: StorageKey): boolean {
   return key === reserveKey(prefix);
 }
 
+/** Whether this is the object that stands among those of a log until the log is restored completely. */
+export function isRestoringKey(key: StorageKey): boolean {
+  return key.endsWith("/restoring.marker");
+}
+
 const SEGMENT_DIRECTORY = "segment/";
 const SEGMENT_NAME = /^(\d{20})\.wal$/;

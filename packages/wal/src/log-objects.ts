@@ -1,7 +1,8 @@
 import type { StorageBackend, StorageKey, StoragePrefix } from "@holdfast/storage";
-import { WalError } from "./errors.js";
+import { notRestored, WalError } from "./errors.js";
 import { readFailed } from "./file-recovery.js";
 import { OBJECT_HEADER_BYTES } from "./format/object.js";
+import { isRestoringKey } from "./layout.js";
 import { logKey, logPrefix, packKey, packPrefix, parseLogKey, parsePackKey, parseTrimKey, trimPrefix, type PositionRange } from "./object-layout.js";
 
 /** A commit or claim as a listing shows it. */
@@ -100,6 +101,7 @@ export class LogObjects {
 }
 
 function foreign(key: StorageKey): never {
+  if (isRestoringKey(key)) throw notRestored(key);
   throw new WalError("WAL_NOT_A_LOG", "something else than an object of a log is here; give the log a directory of its own", { operation: "openLog", key });
 }
 

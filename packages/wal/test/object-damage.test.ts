@@ -231,6 +231,19 @@ describe("what is no log of objects", () => {
     expect((await walError(openLog({ storage: appendable, prefix: PREFIX }), "WAL_NOT_A_LOG")).message).toContain("made of objects");
   });
 
+  test("a log whose restore is not complete, in files and objects", async () => {
+    for (const [storage, key] of [
+      [memoryBackend(), "orders/segment/restoring.marker"],
+      [memoryBackend({ appendable: false }), "orders/log/restoring.marker"],
+    ] as const) {
+      await storage.replace(storageKey(key), bytesOf(""));
+      const error = await walError(openLog({ storage, prefix: PREFIX }), "WAL_NOT_A_LOG");
+      expect(error).toMatchObject({ key, message: expect.stringContaining("restore") as string });
+      expect((await walError(openLogReader({ storage, prefix: PREFIX }), "WAL_NOT_A_LOG")).message).toBe(error.message);
+      expect((await contentsOf(storage)).size).toBe(1);
+    }
+  });
+
   test("names that are none, among the objects", async () => {
     for (const key of ["orders/log/1.wal", "orders/log/99999999999999999999.wal", "orders/trim/x.wal", `orders/pack/${name(3).slice(0, 20)}-${name(4)}`]) {
       const objects = await makeObjects();
