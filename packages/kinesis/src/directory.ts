@@ -39,7 +39,10 @@ export type KinesisContents = Omit<KinesisState, "createdAtMs">;
 
 /** A state directory that is open for writing. */
 export interface KinesisDirectory extends AsyncDisposable {
-  /** The last state that is durable; `undefined` if there never was one. What was found when opening counts for durable. */
+  /**
+   * The last state that this handle has made durable, or what was found when opening; `undefined` if there never was one. What was found
+   * is whole, but a process that died while it appended may have left it in a cache only: the first `append` makes it durable.
+   */
   readonly state: KinesisState | undefined;
   /** What was found when opening. */
   readonly recovery: KinesisRecovery;
