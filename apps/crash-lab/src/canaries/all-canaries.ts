@@ -2,6 +2,7 @@ import type { Canary } from "./canary.js";
 import { checkpointCanaries } from "./checkpoint-canaries.js";
 import { fsCanaries } from "./fs-canaries.js";
 import { kinesisCanaries } from "./kinesis-canaries.js";
+import { replicaCanaries } from "./replica-canaries.js";
 import { runtimeCanaries } from "./runtime-canaries.js";
 import { snapshotCanaries } from "./snapshot-canaries.js";
 import { walAccessCanaries } from "./wal-access-canaries.js";
@@ -27,5 +28,6 @@ export const CANARIES: readonly Canary[] = [
   ...snapshotCanaries,
   ...checkpointCanaries,
   ...runtimeCanaries,
+  ...replicaCanaries,
   ...kinesisCanaries,
 ];

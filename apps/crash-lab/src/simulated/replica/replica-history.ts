@@ -13,7 +13,7 @@ import { ReplicaLife } from "./replica-life.js";
  * A log, what replicates it, and what is restored. Steps: `o` open the log and look at everything; `a` append a record of so many bytes, or several as a
  * batch; `p` replicate, with a number in a process of its own, and so taking over from the replicator before; `y` sync; `w` wait for the last record; `z` sync the
  * replicator that was taken over; `q` close the replicators; `k` kill those in processes of their own; `r` look at interrupted restores and restore, with
- * a number up to some record; `c` close the log and open it again; `x` harm a bit of an object of the replica; `g` lose a segment that is not the newest; `h`
+ * a number up to some record; `c` close the log and open it again; `x` harm a bit of an object of the replica; `g` lose a segment that is not the newest; `e` remove what is needless; `h`
  * the faults are over.
  */
 const replicaStore: SimulatedStore<ReplicaLedger> = {
@@ -21,12 +21,13 @@ const replicaStore: SimulatedStore<ReplicaLedger> = {
   faultKinds: [
     "fail", "failAfter", "failPartly", "drop", "lie", "lost", "misdirect", "short", "flip", "rot", "zero", "unreadable", "shuffle", "evict", "readOnly",
   ],
-  optionWords: ["foreign"],
-  stepLetters: ["o", "a", "p", "y", "w", "z", "q", "k", "r", "c", "x", "g", "h"],
-  drawOptions: (draw) => drawWords(draw, [["foreign", 6]]),
+  optionWords: ["foreign", "relaxed"],
+  stepLetters: ["o", "a", "p", "y", "w", "z", "q", "k", "r", "c", "x", "g", "e", "h"],
+  drawOptions: (draw) => drawWords(draw, [["foreign", 6], ["relaxed", 5]]),
   drawScript(draw, _options, size) {
     const words = ["o", `a${drawSize(draw)}`, draw(2) === 0 ? "p" : "p1"];
     while (words.length <= size + 4) words.push(drawWord(draw));
+    if (draw(2) === 0) words.push("y", "r");
     return parseSteps(words.join(" "));
   },
   drawSettling: (draw) => OTHERS[draw(2 * OTHERS.length)] ?? USUAL,
@@ -39,7 +40,13 @@ export const replicaHistory: StoreHistory = withHashLoaded(trialHistory(replicaS
 
 /** Mostly the source is gone: it is restored first, and compared with the source afterwards. */
 const USUAL: readonly Step[] = parseSteps("h r o");
-const OTHERS: readonly (readonly Step[])[] = ["h r o p a9 y r", "h o p1 a9 c y r r3", "h r o p a300 w p1 a5 z y r", "h x7 r o", "h g1 r o"].map(parseSteps);
+const OTHERS: readonly (readonly Step[])[] = [
+  "h r o p a2100 y p1 a9 w a5 z e r",
+  "h o p a300 y p1 a9 w a5 z r c y r3",
+  "h o p a9 y a9 y a9 y g1 r",
+  "h o p a300 y a9 y x7 r",
+  "h r o p1 a9 c y q p a9 y r",
+].map(parseSteps);
 
 function drawWord(draw: Draw): string {
   const lazy = draw(3) === 0 ? "&" : "";
@@ -50,7 +57,7 @@ function drawWord(draw: Draw): string {
     () => `${lazy}${pick(draw, ["y", "y", "w"])}`,
     () => `${lazy}${pick(draw, ["y", "y", "w"])}`,
     () => pick(draw, ["p", "p1", "p1", "z", "q", "k"]),
-    () => pick(draw, ["r", "r", `r${1 + draw(9)}`, "c", `x${draw(200)}`, `g${draw(20)}`]),
+    () => pick(draw, ["r", "r", `r${1 + draw(9)}`, "c", `x${draw(200)}`, `g${draw(20)}`, "e"]),
   ];
   return pick(draw, words)();
 }

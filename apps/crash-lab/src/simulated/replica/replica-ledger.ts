@@ -22,6 +22,7 @@ export class ReplicaLedger implements Ledger<ReplicaLedger> {
   #isSpoiled: boolean;
   #values: number;
   #restores: number;
+  #look: () => void = () => undefined;
 
   constructor(faults: FaultClass, from?: ReplicaLedger) {
     this.faults = faults;
@@ -34,7 +35,13 @@ export class ReplicaLedger implements Ledger<ReplicaLedger> {
   }
 
   afterCrash(): ReplicaLedger {
+    this.#look();
     return new ReplicaLedger(this.faults, this);
+  }
+
+  /** @param look - Notes what replicators say of themselves, which counts up to the moment of a crash. */
+  watch(look: () => void): void {
+    this.#look = look;
   }
 
   /** Whether an object of the replica was harmed or removed. */

@@ -26,6 +26,9 @@ export class ReplicaLife {
   }
 
   async run(): Promise<void> {
+    this.#life.ledger.watch(() => {
+      this.#believeStatus();
+    });
     for (const step of this.#life.steps) {
       const running = this.#step(step);
       if (!step.lazy) {
@@ -59,6 +62,7 @@ export class ReplicaLife {
     else if (op === "c") await this.#close();
     else if (op === "x") this.#harm(first);
     else if (op === "g") await this.#remove(first);
+    else if (op === "e") await this.#retain();
     else throw new RangeError(`the replica has no step ${JSON.stringify(op)}`);
     this.#believeStatus();
   }
@@ -77,7 +81,7 @@ export class ReplicaLife {
     const calm = this.#life.isCalm();
     try {
       const storage = await this.#storage(this.#writer, "/source");
-      this.#log = await modules.wal.openLog({ storage, prefix: SOURCE, segmentBytes: SEGMENT_BYTES, clock, random: this.#life.random() });
+      this.#log = await modules.wal.openLog({ storage, prefix: SOURCE, segmentBytes: SEGMENT_BYTES, ...this.#durability(), clock, random: this.#life.random() });
       this.#calm = calm;
       // Without room for copies it shows less than it has.
       if (this.#log.recovery.readOnlyUntilTrimmed) {
@@ -102,7 +106,8 @@ export class ReplicaLife {
     try {
       const { first } = await log.appendBatch(records.map(({ value, size }) => bytesOf(value, size)));
       if (first !== nextSeq) throw new Violation("I7", `appended at ${first}, and ${nextSeq} was the next number`);
-      for (const [at, { value }] of records.entries()) source.acknowledge(nextSeq + at, value);
+      // A relaxed log tells later what is durable.
+      for (const [at, { value }] of records.entries()) if (nextSeq + at <= log.durableSeq) source.acknowledge(nextSeq + at, value);
     } catch (error) {
       this.#failed(error, "an append", this.#calm);
     }
@@ -274,11 +279,11 @@ export class ReplicaLife {
     ledger.spoil();
   }
 
-  /** A segment of the replica that is not the newest is lost. */
+  /** A segment of the replica that is not the newest is lost, so many before the last. */
   async #remove(at: number): Promise<void> {
     const { disk, ledger } = this.#life;
     const segments = [...disk.files().keys()].filter((path) => path.startsWith("/target/") && path.endsWith(".wal.lz4") && !path.includes("_")).sort();
-    const path = segments[at % Math.max(1, segments.length)];
+    const path = segments.at(-1 - (at % Math.max(1, segments.length)));
     // What was written last is missed by nobody, and what only claims an index is nothing that was written.
     const isMissed = segments.some((it) => path !== undefined && it > path && generationOf(it) === generationOf(path) && !it.endsWith(`/${"0".repeat(20)}.wal.lz4`));
     if (path === undefined || !isMissed) return;
@@ -288,6 +293,26 @@ export class ReplicaLife {
     } catch {
       // Then it is still there.
     }
+  }
+
+  /** Removes what nobody needs, and needs no time for it: all that the promises leave is what they need. */
+  async #retain(): Promise<void> {
+    const { modules, ledger } = this.#life;
+    const calm = this.#life.isCalm();
+    const process = this.#life.disk.process();
+    const inUse = this.#replicators.at(-1)?.replicator.status().generation ?? ledger.promisedGeneration;
+    if (inUse === undefined) return;
+    try {
+      await modules.replica.enforceRetention(await this.#client(process), { retentionMs: 0, keep: 1, graceMs: 0 }, { inUse, nowMs: LATER_MS });
+    } catch (error) {
+      this.#failed(error, "retention", calm);
+    } finally {
+      process.kill();
+    }
+  }
+
+  #durability(): { readonly durability?: { readonly syncEveryMs: number } } {
+    return this.#life.options.has("relaxed") ? { durability: { syncEveryMs: SYNC_EVERY_MS } } : {};
   }
 
   /** What a replicator says of itself is a promise too. */
@@ -324,6 +349,9 @@ const SEGMENT_BYTES = 16 * 1024;
 /** Small enough that a few records are several segments and indexes. */
 const SMALL = { batchBytes: 1024, batchMs: 10, indexBytes: 2048, retry: { minMs: 10, maxMs: 100 } };
 const PATIENCE_MS = 2000;
+const SYNC_EVERY_MS = 500;
+/** Behind the times of all objects. */
+const LATER_MS = 4_000_000_000_000;
 
 function bytesOf(value: number, size: number): Uint8Array {
   const bytes = Buffer.alloc(Math.max(size, 9), value & 0xff);
