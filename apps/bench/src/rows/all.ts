@@ -8,6 +8,11 @@ import { kinesisPutsFamily } from "./kinesis-puts.js";
 import { memoryFamily } from "./memory.js";
 import { openFamily } from "./open.js";
 import { replayFamily } from "./replay.js";
+import { replicaLz4Family } from "./replica-lz4.js";
+import { replicaMemoryFamily } from "./replica-memory.js";
+import { replicaOverheadFamily } from "./replica-overhead.js";
+import { replicaRequestsFamily } from "./replica-requests.js";
+import { replicaRestoreFamily } from "./replica-restore.js";
 import { statFamily } from "./stat.js";
 import { runtimeInputsFamily } from "./runtime-inputs.js";
 import { runtimeQueriesFamily } from "./runtime-queries.js";
@@ -36,5 +41,10 @@ export function rowFamilies(peers: readonly (Peer | MissingPeer)[]): readonly Ro
     checkpointSaveFamily,
     checkpointOpenFamily,
     checkpointStreamsFamily,
+    replicaOverheadFamily,
+    replicaLz4Family,
+    replicaRestoreFamily,
+    replicaMemoryFamily,
+    replicaRequestsFamily,
   ];
 }
