@@ -30,7 +30,7 @@ const replicaStore: SimulatedStore<ReplicaLedger> = {
     if (draw(2) === 0) words.push("y", "r");
     return parseSteps(words.join(" "));
   },
-  drawSettling: (draw) => OTHERS[draw(2 * OTHERS.length)] ?? USUAL,
+  drawSettling: (draw) => (draw(6) === 0 ? parseSteps(`h o p a300 y x${draw(200)} r x${draw(200)} r`) : (OTHERS[draw(2 * OTHERS.length)] ?? USUAL)),
   newLedger: ({ faults }) => new ReplicaLedger(classOf(faults)),
   live: (life) => new ReplicaLife(life).run(),
 };
@@ -44,7 +44,6 @@ const OTHERS: readonly (readonly Step[])[] = [
   "h r o p a2100 y p1 a9 w a5 z e r",
   "h o p a300 y p1 a9 w a5 z r c y r3",
   "h o p a9 y a9 y a9 y g1 r",
-  "h o p a300 y a9 y x7 r",
   "h r o p1 a9 c y q p a9 y r",
 ].map(parseSteps);
 
