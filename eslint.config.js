@@ -14,7 +14,7 @@ export const layers = {
   wal: ["bytes", "storage"],
   snapshot: ["bytes", "storage", "wal"],
   checkpoint: ["bytes", "storage", "wal"],
-  replica: ["bytes", "storage", "wal"],
+  replica: ["bytes", "snapshot", "storage", "wal"],
   // Its directory format is foreign, so it opens directories itself.
   kinesis: ["bytes", "snapshot", "storage", "storage-fs", "wal"],
   // Of storage-fs only for directories in a foreign format, as above.

@@ -6,6 +6,7 @@ import type { SnapshotInfo } from "./infos.js";
 import { encodeLogBase, type LogBase } from "./format/log-base.js";
 import { CLAIM_BYTES, encodeClaim } from "./format/log-stream.js";
 import { openBase } from "./log-replica.js";
+import { snapshotsFrom, writeLogSnapshot, type SnapshotSource } from "./log-snapshots.js";
 import type { ReplicaClient } from "./replica-client.js";
 import type { ReplicationSource } from "./replicator.js";
 import { findEnd, findEndBelow, type StreamEnd } from "./stream-end.js";
@@ -16,6 +17,7 @@ export interface BeginStreamOptions extends CallOptions {
   readonly client: ReplicaClient;
   readonly source: ReplicationSource;
   readonly logId: string;
+  readonly snapshots: SnapshotSource | undefined;
   readonly random: RandomSource;
   readonly indexBytes: number;
 }
@@ -23,6 +25,8 @@ export interface BeginStreamOptions extends CallOptions {
 /** What was begun. */
 export interface BegunStream {
   readonly writer: StreamWriter;
+  /** What the newest snapshot of the generation is of. */
+  readonly snapshotSeq: number;
   /** The last record of the replica, if the source does not show it yet: before anything is shipped it has to be compared. */
   readonly uncompared: { readonly seq: number; readonly value: Uint8Array } | undefined;
 }
@@ -68,7 +72,8 @@ async function takeOver(options: BeginStreamOptions, base: LogBase): Promise<Beg
   const last = end?.lastCommit?.records.at(-1);
   const firstSeq = end?.nextSeq ?? base.seq + 1;
   return {
-    writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end, firstSeq, indexBytes }),
+    writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end, firstSeq, hasSnapshot: index === base.index, indexBytes }),
+    snapshotSeq: base.seq,
     uncompared: comparison === "unseen" && last !== undefined ? { seq: firstSeq - 1, value: last } : undefined,
   };
 }
@@ -85,15 +90,39 @@ async function compare(source: ReplicationSource, end: StreamEnd | LogBase, sign
   return Buffer.compare(record.value, last) === 0 ? "same" : "different";
 }
 
-async function beginGeneration({ client, source, random, indexBytes, logId, signal }: BeginStreamOptions): Promise<BegunStream> {
+async function beginGeneration(options: BeginStreamOptions): Promise<BegunStream> {
+  const { client, random, indexBytes, logId, signal } = options;
   const generation = newGenerationName(random);
-  const firstSeq = source.firstSeq;
+  const snapshotSeq = (await beginWithSnapshot(options, generation)) ?? (await beginEmpty(options, generation));
   const claim = { logId, writerId: toHex(random.bytes(16)), generation };
-  // Of what was trimmed it is not known when it was committed: before the first commit that is left.
-  const committedAtMs = firstSeq === 1 ? 0 : await firstCommitTime(source, signal);
-  await client.writeSnapshot(generation, 0n, encodeLogBase({ logId, generation, index: 0n, seq: firstSeq - 1, committedAtMs, contentVersion: undefined }), { signal });
   const index = await claimIndex(client, claim, 0n, signal);
-  return { writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end: undefined, firstSeq, indexBytes }), uncompared: undefined };
+  const claimed = { index, bytes: CLAIM_BYTES };
+  const writer = new StreamWriter({ client, claim, claimed, end: undefined, firstSeq: snapshotSeq + 1, hasSnapshot: index === 0n, indexBytes });
+  return { writer, snapshotSeq, uncompared: undefined };
+}
+
+/** Of a log that does not tell everything itself: the oldest snapshot that it goes on behind. `undefined`: it tells everything, or there is none. */
+async function beginWithSnapshot({ client, source, snapshots, logId, signal }: BeginStreamOptions, generation: string): Promise<number | undefined> {
+  if (snapshots === undefined) return undefined;
+  const { firstSeq } = source;
+  for (const entry of await snapshotsFrom(snapshots, firstSeq - 1, { signal })) {
+    if (firstSeq === 1 && entry.seq > 0) return undefined;
+    try {
+      if (await writeLogSnapshot({ client, source, snapshots, entry, generation, index: 0n, logId, signal })) return entry.seq;
+    } catch (error) {
+      // One that is damaged is nothing to begin with; what is wrong with it is told by its own store.
+      if (!hasCode(error, "SNAPSHOT_CORRUPT")) throw error;
+    }
+  }
+  return undefined;
+}
+
+async function beginEmpty({ client, source, logId, signal }: BeginStreamOptions, generation: string): Promise<number> {
+  const seq = source.firstSeq - 1;
+  // Of what was trimmed it is not known when it was committed: before the first commit that is left.
+  const committedAtMs = seq === 0 ? 0 : await firstCommitTime(source, signal);
+  await client.writeSnapshot(generation, 0n, encodeLogBase({ logId, generation, index: 0n, seq, committedAtMs, contentVersion: undefined }), { signal });
+  return seq;
 }
 
 async function firstCommitTime(source: ReplicationSource, signal: AbortSignal | undefined): Promise<number> {

@@ -35,6 +35,11 @@ export class ByteSource {
     return skipped;
   }
 
+  /** All that is left, in pieces. */
+  async *rest(): AsyncGenerator<Uint8Array, void, undefined> {
+    while (await this.#hasMore()) yield this.#take(Infinity);
+  }
+
   /** Whether nothing is left. */
   async isAtEnd(): Promise<boolean> {
     return !(await this.#hasMore());

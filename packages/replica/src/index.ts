@@ -37,6 +37,7 @@ export { WalSegmentIterator } from "./wal-segment-iterator.js";
 export type { WalSegmentIteratorOptions } from "./wal-segment-iterator.js";
 export { enforceRetention, planRetention } from "./retention.js";
 export type { GenerationRetention, GenerationSnapshots, RetentionPlan, RetentionPolicy, RetentionResult } from "./retention.js";
+export type { SnapshotSource } from "./log-snapshots.js";
 export { openReplicator } from "./replicator.js";
 export type { ReplicationSource, Replicator, ReplicatorOptions, ReplicatorStatus } from "./replicator.js";
 export { restore, verify } from "./restore.js";

@@ -69,6 +69,20 @@ export async function openBase(client: ReplicaClient, generation: string, index:
   }
 }
 
+/** The content of a base that has some; its end shows whether it is whole. Each opening throws as {@link openBase}. */
+export function baseContent(client: ReplicaClient, { generation, index }: LogBase, options: CallOptions): { open(): AsyncIterable<Uint8Array> } {
+  return {
+    async *open() {
+      const { content } = await openBase(client, generation, index, options);
+      try {
+        yield* content.rest();
+      } finally {
+        await content.close();
+      }
+    },
+  };
+}
+
 /** The bytes alone. */
 export async function* bytesOf(pieces: AsyncIterable<WalPiece>): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const { bytes } of pieces) yield bytes;

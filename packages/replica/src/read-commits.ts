@@ -8,8 +8,8 @@ import { StreamReader, type ReadCommit } from "./stream-reader.js";
 import { downloadSegments } from "./wal-downloader.js";
 
 /**
- * The commits of a plan, in order, checked from the base on: numbers, links from commit to commit and index to index, and that nothing
- * is missing.
+ * The commits of a plan that are behind its base, in order. Checked from the first index on: numbers, links from commit to commit and
+ * index to index, and that nothing is missing. Of a commit that a snapshot has the beginning of the rest is given.
  *
  * @throws REPLICA_GAP, REPLICA_CORRUPT, REPLICA_OBJECT_GONE. What the storage says. `signal.reason`.
  */
@@ -18,7 +18,7 @@ export async function* readCommits(
   { generation, base, indexes }: RestorePlan,
   { parallelism, signal }: CallOptions & { readonly parallelism: number },
 ): AsyncGenerator<ReadCommit, void, undefined> {
-  let nextSeq = base.seq + 1;
+  let nextSeq = indexes[0]?.opening.begin?.firstSeq ?? base.seq + 1;
   /** What the index before ended with. */
   let link: number | undefined;
   for (const { listed, bytes } of indexes) {
@@ -35,9 +35,10 @@ export async function* readCommits(
       while (bytes === undefined || reader.bytes < bytes) {
         const commit = await reader.commit(link, nextSeq);
         if (commit === undefined) break;
-        yield commit;
         link = commit.link;
         nextSeq = commit.firstSeq + commit.records.length;
+        const known = Math.max(0, base.seq + 1 - commit.firstSeq);
+        if (known < commit.records.length) yield { ...commit, firstSeq: commit.firstSeq + known, records: commit.records.slice(known) };
       }
       if (bytes !== undefined && reader.bytes !== bytes) throw problem("REPLICA_GAP", generation, index, reader.bytes, `the next index goes on from byte ${bytes.toString()}`);
       await reader.requireEnd();

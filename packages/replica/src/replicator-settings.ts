@@ -1,6 +1,7 @@
 import { systemClock, systemRandom } from "@holdfast/storage";
 import type { Clock, RandomSource } from "@holdfast/storage/ports";
 import { invalidArgument } from "./errors.js";
+import type { SnapshotSource } from "./log-snapshots.js";
 import type { ReplicaClient } from "./replica-client.js";
 import type { ReplicationSource, ReplicatorOptions } from "./replicator.js";
 
@@ -8,6 +9,8 @@ import type { ReplicationSource, ReplicatorOptions } from "./replicator.js";
 export interface ReplicatorSettings {
   readonly source: ReplicationSource;
   readonly target: ReplicaClient;
+  readonly snapshots: SnapshotSource | undefined;
+  readonly snapshotMs: number;
   readonly batchBytes: number;
   readonly batchMs: number;
   readonly indexBytes: number;
@@ -18,13 +21,15 @@ export interface ReplicatorSettings {
 
 /** @throws REPLICA_INVALID_ARGUMENT for an option out of its bounds. */
 export function replicatorSettings(options: ReplicatorOptions): ReplicatorSettings {
-  const { source, target, batchBytes = 1 << 20, batchMs = 1000, indexBytes = 64 << 20, retry = { minMs: 100, maxMs: 30_000 } } = options;
+  const { source, target, snapshots, snapshotMs = 60_000, batchBytes = 1 << 20, batchMs = 1000, indexBytes = 64 << 20, retry = { minMs: 100, maxMs: 30_000 } } = options;
   requireWithin("batchBytes", batchBytes, 1 << 10, 64 << 20);
   requireWithin("batchMs", batchMs, 1, 3_600_000);
+  requireWithin("snapshotMs", snapshotMs, 1, 86_400_000);
   requireWithin("indexBytes", indexBytes, 1 << 10, 1 << 30);
   requireWithin("retry.minMs", retry.minMs, 1, 3_600_000);
   requireWithin("retry.maxMs", retry.maxMs, retry.minMs, 86_400_000);
-  return { source, target, batchBytes, batchMs, indexBytes, retry, clock: options.clock ?? systemClock, random: options.random ?? systemRandom };
+  const { clock = systemClock, random = systemRandom } = options;
+  return { source, target, snapshots, snapshotMs, batchBytes, batchMs, indexBytes, retry, clock, random };
 }
 
 function requireWithin(name: string, value: number, min: number, max: number): void {

@@ -1,10 +1,11 @@
-import { isHoldfastError } from "@holdfast/storage";
 import type { Clock, RandomSource } from "@holdfast/storage/ports";
 import type { LogSource } from "@holdfast/wal";
 import { beginStream, type BegunStream } from "./begin-stream.js";
-import { ReplicaError } from "./errors.js";
+import type { SnapshotSource } from "./log-snapshots.js";
 import type { ReplicaClient } from "./replica-client.js";
+import { closed, isFinal, retryDelayMs, sourceChanged } from "./replicator-failures.js";
 import { replicatorSettings, type ReplicatorSettings } from "./replicator-settings.js";
+import { SnapshotShipper } from "./snapshot-shipper.js";
 import type { StreamWriter } from "./stream-writer.js";
 
 /** The log that is replicated: a `LogReader`, or a `Log` of bytes. */
@@ -15,6 +16,10 @@ export interface ReplicatorOptions {
   /** Delivers only what no crash takes back, as readers and logs do. Not closed. */
   readonly source: ReplicationSource;
   readonly target: ReplicaClient;
+  /** Snapshots of the log, as `snapshotStore` has them: the newest is shipped, too. Default: none. */
+  readonly snapshots?: SnapshotSource | undefined;
+  /** Milliseconds between looks for a new snapshot: 1 to 86,400,000. Default 60,000. `sync` and `close` look at once. */
+  readonly snapshotMs?: number | undefined;
   /** Bytes after which a segment is written without waiting: 1 KiB to 64 MiB. Default 1 MiB. */
   readonly batchBytes?: number | undefined;
   /** Milliseconds between looks at the source, and so between segments while there is less: 1 to 3,600,000. Default 1,000. */
@@ -33,6 +38,8 @@ export interface ReplicatorStatus {
   readonly generation: string | undefined;
   /** The last record that is in the replica; `undefined`: nothing was written yet. */
   readonly seq: number | undefined;
+  /** What the newest snapshot in the replica is of, if `snapshots` were given; where the store has none yet, what the generation begins behind. */
+  readonly snapshotSeq: number | undefined;
   /** The last record that was read from the source. */
   readonly sourceSeq: number | undefined;
   /** Bytes that were read and are not in the replica. */
@@ -92,6 +99,9 @@ class LogReplicator implements Replicator {
   /** Passes through the source that were begun. */
   #passes = 0;
   #writer: StreamWriter | undefined;
+  #snapshots: SnapshotShipper | undefined;
+  /** By the monotonic clock; −∞: never. */
+  #lookedForSnapshotsMs = -Infinity;
   /** Of the log that the writer ships. */
   #logId: string | undefined;
   #uncompared: BegunStream["uncompared"];
@@ -121,6 +131,7 @@ class LogReplicator implements Replicator {
     return {
       generation: writer?.generation,
       seq: writer === undefined ? undefined : writer.nextSeq - 1,
+      snapshotSeq: this.#snapshots?.seq,
       sourceSeq: writer === undefined ? undefined : writer.gatheredSeq - 1,
       lagBytes: writer?.hasRecords() === true ? writer.pendingBytes : 0,
       lagMs: this.#oldestPendingMs === undefined ? 0 : Math.max(0, clock.now() - this.#oldestPendingMs),
@@ -168,6 +179,8 @@ class LogReplicator implements Replicator {
       try {
         this.#passes += 1;
         const isEnd = await this.#ship();
+        this.#resolveWaiters(false);
+        if (isEnd) await this.#shipSnapshot();
         this.#failures = 0;
         this.#lastError = undefined;
         this.#resolveWaiters(isEnd);
@@ -211,6 +224,16 @@ class LogReplicator implements Replicator {
     return isEnd && !writer.hasRecords();
   }
 
+  /** Of what is in the replica; if it is time, or somebody is in a hurry. */
+  async #shipSnapshot(): Promise<void> {
+    const { clock, snapshotMs } = this.#settings;
+    const nowMs = clock.monotonic();
+    const isHurried = this.#isClosing || [...this.#waiters].some(({ awaited }) => "pass" in awaited);
+    if (this.#snapshots === undefined || (!isHurried && nowMs - this.#lookedForSnapshotsMs < snapshotMs)) return;
+    await this.#snapshots.ship({ signal: this.#stop.signal });
+    this.#lookedForSnapshotsMs = nowMs;
+  }
+
   /** What the replica ends with is what the source has there. */
   async #compare(): Promise<void> {
     if (this.#uncompared === undefined) return;
@@ -222,14 +245,15 @@ class LogReplicator implements Replicator {
 
   /** `undefined`: there is no log yet. */
   async #begin(signal: AbortSignal | undefined): Promise<StreamWriter | undefined> {
-    const { source, target: client, random, indexBytes } = this.#settings;
+    const { source, snapshots, target: client, random, indexBytes } = this.#settings;
     // A reader looks at the storage when it is asked for something.
     await source.get(source.firstSeq, { signal });
     const { logId } = source;
     if (logId === undefined) return undefined;
     this.#logId = logId;
-    const { writer, uncompared } = await beginStream({ client, source, logId, random, indexBytes, signal });
+    const { writer, snapshotSeq, uncompared } = await beginStream({ client, source, snapshots, logId, random, indexBytes, signal });
     this.#writer = writer;
+    if (snapshots !== undefined) this.#snapshots = new SnapshotShipper({ client, source, snapshots, logId }, writer, snapshotSeq);
     this.#uncompared = uncompared;
     return writer;
   }
@@ -254,7 +278,7 @@ class LogReplicator implements Replicator {
   /** Longer after each failure. Nobody hurries this: what has just failed is not asked without a pause. */
   async #sleepAfterFailure(): Promise<void> {
     const { retry, random, clock } = this.#settings;
-    const ms = jittered(Math.min(retry.maxMs, retry.minMs * 2 ** Math.min(this.#failures, 30)), random);
+    const ms = retryDelayMs(retry, this.#failures, random);
     this.#failures += 1;
     const { signal } = this.#stop;
     await new Promise<void>((resolve) => {
@@ -318,35 +342,4 @@ class LogReplicator implements Replicator {
     for (const waiter of this.#waiters) waiter.reject(error);
     this.#waiters.clear();
   }
-}
-
-/** Whether trying again cannot help. */
-function isFinal(error: unknown): boolean {
-  return isHoldfastError(error) && FINAL_CODES.has(error.code);
-}
-
-const FINAL_CODES: ReadonlySet<string> = new Set([
-  "REPLICA_FENCED",
-  "REPLICA_SOURCE_CHANGED",
-  "REPLICA_CORRUPT",
-  "REPLICA_INVALID_ARGUMENT",
-  "WAL_TRIMMED",
-  "WAL_CORRUPT",
-  "WAL_SEGMENT_MISSING",
-  "WAL_CLOSED",
-  "STORAGE_CLOSED",
-]);
-
-/** Between half of it and all of it. */
-function jittered(ms: number, random: RandomSource): number {
-  const [chance = 0] = random.bytes(1);
-  return Math.ceil(ms * (0.5 + chance / 512));
-}
-
-function sourceChanged(what: string): ReplicaError {
-  return new ReplicaError("REPLICA_SOURCE_CHANGED", `the log that is replicated: ${what}`, { operation: "replicate" });
-}
-
-function closed(operation: string): ReplicaError {
-  return new ReplicaError("REPLICA_CLOSED", `${operation}: the replicator is closed`, { operation });
 }

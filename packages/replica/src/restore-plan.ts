@@ -32,27 +32,41 @@ export interface RestorePlan {
   readonly indexes: readonly PlannedIndex[];
 }
 
+/** Where a restore may begin: at `any` snapshot, or at one that is the beginning of a log and `empty`. */
+export type WantedBase = "any" | "empty";
+
 /**
  * Finds the newest snapshot that is not behind what is wanted, and the WAL from there on.
  *
  * @throws REPLICA_NO_GENERATION, REPLICA_NO_SNAPSHOT: there is none, or what is wanted is older. REPLICA_GAP, REPLICA_CORRUPT, REPLICA_OBJECT_GONE.
  */
-export async function planRestore(client: ReplicaClient, target: RestoreTarget, options: CallOptions): Promise<RestorePlan> {
+export async function planRestore(client: ReplicaClient, target: RestoreTarget, options: CallOptions, wanted: WantedBase = "any"): Promise<RestorePlan> {
   if (target.seq !== undefined && target.timeMs !== undefined) throw invalidArgument("restore", "seq and timeMs exclude each other");
   const generation = target.generation ?? (await findLatestGeneration(client, options)).generation;
-  const base = await newestBase(client, generation, target, options);
+  const base = await newestBase(client, generation, target, wanted, options);
   return { generation, base, indexes: await chainFrom(client, generation, base, options) };
 }
 
-async function newestBase(client: ReplicaClient, generation: string, { seq = Infinity, timeMs = Infinity }: RestoreTarget, options: CallOptions): Promise<LogBase> {
+async function newestBase(
+  client: ReplicaClient,
+  generation: string,
+  { seq = Infinity, timeMs = Infinity }: RestoreTarget,
+  wanted: WantedBase,
+  options: CallOptions,
+): Promise<LogBase> {
   const indexes: bigint[] = [];
+  let hasContent = false;
   for await (const { index } of client.snapshots(generation, options)) indexes.push(index);
   for (const index of indexes.toReversed()) {
     const { base, content } = await openBase(client, generation, index, options);
     await content.close();
-    if (base.seq <= seq && base.committedAtMs <= timeMs) return base;
+    if (wanted === "empty" && base.contentVersion !== undefined) hasContent = true;
+    else if (base.seq <= seq && base.committedAtMs <= timeMs) return base;
   }
-  const message = indexes.length === 0 ? `no snapshots available in ${generation}` : `what is wanted is older than the first snapshot of ${generation}`;
+  const message =
+    indexes.length === 0
+      ? `no snapshots available in ${generation}`
+      : `what is wanted is older than the first snapshot of ${generation}${hasContent ? " without content; give `snapshots`, where the content is to go" : ""}`;
   throw new ReplicaError("REPLICA_NO_SNAPSHOT", message, { operation: "restore" });
 }
 
@@ -85,7 +99,8 @@ async function chainFrom(client: ReplicaClient, generation: string, base: LogBas
 
 function startingAt(base: LogBase, chain: readonly PlannedIndex[], generation: string): readonly PlannedIndex[] {
   const first = chain[0]?.opening.begin?.firstSeq;
-  if (first === base.seq + 1) return chain;
+  // A snapshot with content may come when more than what is in it was written: its index begins before it.
+  if (first === base.seq + 1 || (base.contentVersion !== undefined && first !== undefined && first <= base.seq)) return chain;
   throw wrong(generation, chain[0]?.listed.index ?? base.index, `it begins with record ${first ?? 0}, and the snapshot ends with ${base.seq}`);
 }
 

@@ -1,8 +1,10 @@
 import { storagePrefix, systemClock } from "@holdfast/storage";
 import type { CallOptions, StorageBackend, StoragePrefix } from "@holdfast/storage";
 import type { Clock, RandomSource } from "@holdfast/storage/ports";
+import type { SnapshotStore } from "@holdfast/snapshot";
 import { openLog, type Log } from "@holdfast/wal";
 import { invalidArgument, ReplicaError } from "./errors.js";
+import { baseContent } from "./log-replica.js";
 import { formatPos } from "./pos.js";
 import { readCommits } from "./read-commits.js";
 import type { ReplicaClient } from "./replica-client.js";
@@ -33,6 +35,11 @@ export interface RestoreOptions extends VerifyReplicaOptions {
   readonly to: StorageBackend;
   /** Its own directory, in which there must be nothing. */
   readonly prefix: string;
+  /**
+   * Where the content of a snapshot is to go, and there must be none; for a state store `snapshotStore` with its prefix, and `log` below that
+   * is the log's. Then the newest snapshot and the log behind it are restored. Default: the whole log, which then has to be in the replica.
+   */
+  readonly snapshots?: Pick<SnapshotStore, "list" | "write"> | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: RandomSource | undefined;
 }
@@ -42,6 +49,8 @@ export interface Restored extends RestoreProgress {
   readonly generation: string;
   /** Sequence number of the first record that is there; one more than `seq` if there is none. */
   readonly firstSeq: number;
+  /** What the snapshot before the log is of; `undefined`: the log stands alone. */
+  readonly snapshotSeq: number | undefined;
   /** When the last commit was made; `undefined` if there is none. */
   readonly committedAtMs: number | undefined;
 }
@@ -55,15 +64,17 @@ export interface Restored extends RestoreProgress {
  * wanted is not there. REPLICA_CORRUPT, REPLICA_OBJECT_GONE. REPLICA_INVALID_ARGUMENT. What the storages say. `signal.reason`.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
-  const { from, to, prefix: directory, signal } = options;
+  const { from, to, prefix: directory, snapshots, signal } = options;
   const prefix = storagePrefix(directory);
   await requireEmpty(to, prefix, options);
-  const plan = await planRestore(from, options, { signal });
+  const plan = await planRestore(from, options, { signal }, snapshots === undefined ? "empty" : "any");
   const marker = markerKey(to, prefix);
   await to.create(marker, new TextEncoder().encode(`${plan.generation}\n`), { signal });
   const clock = new CommitClock(options.clock ?? systemClock);
   const log = await openLog({ storage: without(to, marker), prefix: directory, startSeq: plan.base.seq + 1, durability: { syncEveryMs: 1000 }, clock, random: options.random, signal });
   try {
+    const { base } = plan;
+    if (base.contentVersion !== undefined) await snapshots?.write(base.seq, baseContent(from, base, { signal }), { logId: log.logId, version: base.contentVersion, signal });
     const restored = await replay(options, plan, (commit) => append(log, clock, commit));
     await log.sync();
     await log.close();
@@ -82,14 +93,22 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
  * @throws As {@link restore}.
  */
 export async function verify(options: VerifyReplicaOptions): Promise<Restored> {
-  return replay(options, await planRestore(options.from, options, { signal: options.signal }), () => Promise.resolve());
+  const { from, signal } = options;
+  const plan = await planRestore(from, options, { signal });
+  if (plan.base.contentVersion !== undefined) await readToEnd(baseContent(from, plan.base, { signal }).open());
+  return replay(options, plan, () => Promise.resolve());
+}
+
+async function readToEnd(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  while ((await iterator.next()).done !== true);
 }
 
 async function replay(options: VerifyReplicaOptions, plan: RestorePlan, take: (commit: ReadCommit) => Promise<void>): Promise<Restored> {
   const { from, parallelism = 8, onProgress, signal, seq: lastSeq = Infinity, timeMs = Infinity } = options;
   if (!(Number.isSafeInteger(parallelism) && parallelism >= 1)) throw invalidArgument("restore", "parallelism must be at least one");
   const { generation, base } = plan;
-  let restored: Restored = { generation, firstSeq: base.seq + 1, seq: base.seq, records: 0, bytes: 0, committedAtMs: undefined };
+  let restored: Restored = { generation, firstSeq: base.seq + 1, snapshotSeq: base.contentVersion === undefined ? undefined : base.seq, seq: base.seq, records: 0, bytes: 0, committedAtMs: undefined };
   if (base.seq < lastSeq) {
     for await (const commit of readCommits(from, plan, { parallelism, signal })) {
       if (commit.committedAtMs > timeMs) break;
@@ -133,10 +152,13 @@ class CommitClock implements Clock {
   }
 }
 
-async function requireEmpty(to: StorageBackend, prefix: StoragePrefix, { signal }: CallOptions): Promise<void> {
-  for await (const { key } of to.list(prefix, { limit: 1, signal })) {
-    throw new ReplicaError("REPLICA_TARGET_NOT_EMPTY", `restore: there is something at the target: ${key}`, { operation: "restore", key, outcome: "not_applied" });
-  }
+async function requireEmpty(to: StorageBackend, prefix: StoragePrefix, { snapshots, signal }: RestoreOptions): Promise<void> {
+  for await (const { key } of to.list(prefix, { limit: 1, signal })) throw notEmpty(key);
+  if (snapshots !== undefined) for await (const { key } of snapshots.list({ signal })) throw notEmpty(key);
+}
+
+function notEmpty(key: string): ReplicaError {
+  return new ReplicaError("REPLICA_TARGET_NOT_EMPTY", `restore: there is something at the target: ${key}`, { operation: "restore", key, outcome: "not_applied" });
 }
 
 function notThere({ generation, indexes }: RestorePlan, lastSeq: number, wantedSeq: number): ReplicaError {

@@ -53,7 +53,8 @@ export const DEFAULT_GRACE_MS: number = 24 * 3_600_000;
 /**
  * What may go: the rule is applied as of `graceMs` ago, to the snapshots that were there then.
  *
- * - A snapshot is kept if it is younger than `retentionMs`; in the generation in use the `keep` newest are, too.
+ * - A snapshot is kept if it is younger than `retentionMs`; in the generation in use the `keep` newest are, too, and in the one that had
+ *   the newest snapshot then, since it is needless only since another one has one.
  * - Of a generation with kept snapshots, what is below the lowest goes. Of one without all goes, unless it is in use, or there is no
  *   kept snapshot at all.
  *
@@ -64,9 +65,11 @@ export const DEFAULT_GRACE_MS: number = 24 * 3_600_000;
 export function planRetention(generations: readonly GenerationSnapshots[], policy: RetentionPolicy, inUse: string | undefined, nowMs: number): RetentionPlan {
   const { retentionMs, keep = 1, graceMs = DEFAULT_GRACE_MS } = checked(policy);
   const thenMs = nowMs - graceMs;
+  const usedThen = graceMs > 0 ? newestAt(generations, thenMs) : undefined;
+  const isUsed = (generation: string): boolean => generation === inUse || generation === usedThen;
   const planned = generations.map(({ generation, snapshots }): GenerationRetention & { readonly hasYoung: boolean; readonly isNew: boolean } => {
     const young = snapshots.find(({ createdAtMs }) => createdAtMs >= thenMs - retentionMs);
-    const counted = generation === inUse ? countedFrom(snapshots, keep, thenMs) : undefined;
+    const counted = isUsed(generation) ? countedFrom(snapshots, keep, thenMs) : undefined;
     const indexes = [young, counted].filter((it) => it !== undefined).map(({ index }) => index);
     return {
       generation,
@@ -77,7 +80,7 @@ export function planRetention(generations: readonly GenerationSnapshots[], polic
     };
   });
   const needsSnapshot = planned.length > 0 && !planned.some(({ hasYoung }) => hasYoung);
-  const removable = planned.filter(({ generation, keepFromIndex, isNew }) => keepFromIndex !== undefined || (generation !== inUse && !isNew));
+  const removable = planned.filter(({ generation, keepFromIndex, isNew }) => keepFromIndex !== undefined || (!isUsed(generation) && !isNew));
   return { needsSnapshot, generations: needsSnapshot ? [] : removable.map(({ generation, keepFromIndex }) => ({ generation, keepFromIndex })) };
 }
 
@@ -117,6 +120,15 @@ export async function enforceRetention(
     removedWalSegments += await removeWalBelow(client, generation, keepFromIndex, signal);
   }
   return { needsSnapshot: plan.needsSnapshot, removedGenerations, removedSnapshots, removedWalSegments };
+}
+
+/** The generation that had the newest snapshot at a time. */
+function newestAt(generations: readonly GenerationSnapshots[], thenMs: number): string | undefined {
+  let newest: SnapshotInfo | undefined;
+  for (const { snapshots } of generations) {
+    for (const it of snapshots) if (it.createdAtMs <= thenMs && it.createdAtMs > (newest?.createdAtMs ?? -1)) newest = it;
+  }
+  return newest?.generation;
 }
 
 /** The first of the `keep` snapshots that were the newest at a time; if there were not so many, the first of all. */

@@ -30,6 +30,10 @@ export class StreamWriter {
   #gatheredBytes = 0;
   #unsent: Unsent | undefined;
   #nextSeq: number;
+  /** Indexes without a snapshot, ascending, and where they begin. */
+  #free: { readonly index: bigint; readonly firstSeq: number }[];
+  /** Whether the index has more than its claim. */
+  #hasBegun = false;
   /** Segments written. */
   puts = 0;
   /** Bytes in them, unpacked. */
@@ -38,6 +42,7 @@ export class StreamWriter {
   /**
    * @param claimed - The index that was claimed, and bytes of it that are there: those of its claim.
    * @param end - Where the WAL before it ends; `undefined`: the generation begins.
+   * @param hasSnapshot - Whether the index that was claimed has a snapshot.
    */
   constructor(options: {
     readonly client: ReplicaClient;
@@ -45,9 +50,10 @@ export class StreamWriter {
     readonly claimed: { readonly index: bigint; readonly bytes: number };
     readonly end: StreamEnd | undefined;
     readonly firstSeq: number;
+    readonly hasSnapshot: boolean;
     readonly indexBytes: number;
   }) {
-    const { client, claim, claimed, end, firstSeq, indexBytes } = options;
+    const { client, claim, claimed, end, firstSeq, hasSnapshot, indexBytes } = options;
     this.#client = client;
     this.#claim = claim;
     this.#indexBytes = indexBytes;
@@ -55,6 +61,7 @@ export class StreamWriter {
     this.#offset = BigInt(claimed.bytes);
     this.#gatheredSeq = firstSeq;
     this.#nextSeq = firstSeq;
+    this.#free = hasSnapshot ? [] : [{ index: claimed.index, firstSeq }];
     const begin = encodeBegin({ after: end, firstSeq });
     this.#link = begin.link;
     this.#gather(begin.bytes);
@@ -106,9 +113,28 @@ export class StreamWriter {
     this.#unsent = undefined;
     this.#offset = pos.offset + BigInt(bytes.length);
     this.#nextSeq = nextSeq;
+    this.#hasBegun = true;
     this.puts += 1;
     this.putBytes += bytes.length;
     if (this.#offset >= BigInt(this.#indexBytes)) this.#startIndex();
+  }
+
+  /**
+   * The index at which a snapshot of `seq` may stand: the newest one that has none and begins with `seq + 1` or before. If there is none
+   * a new index is begun, for this snapshot if nothing came behind it, else for the next one.
+   *
+   * @param seq - Below `nextSeq`: a snapshot comes behind the WAL that it is made of.
+   * @returns `undefined`: there is no place for it.
+   */
+  snapshotIndex(seq: number): bigint | undefined {
+    const place = (): bigint | undefined => this.#free.findLast(({ firstSeq }) => firstSeq <= seq + 1)?.index;
+    if (place() === undefined && this.#hasBegun && !this.hasRecords() && this.#free.at(-1)?.index !== this.#index) this.#startIndex();
+    return place();
+  }
+
+  /** This index has a snapshot now; those before it need none any more. */
+  tookSnapshot(index: bigint): void {
+    this.#free = this.#free.filter((free) => free.index > index);
   }
 
   /** The next index begins with the next segment: claim, begin and records in one. */
@@ -118,6 +144,8 @@ export class StreamWriter {
     this.#index += 1n;
     this.#offset = 0n;
     this.#link = begin.link;
+    this.#hasBegun = false;
+    this.#free.push({ index: this.#index, firstSeq: this.#nextSeq });
     this.#gather(encodeClaim({ ...this.#claim, index: this.#index }));
     this.#gather(begin.bytes);
   }

@@ -52,6 +52,13 @@ describe("a plan", () => {
     snapshots: ages.map(([index, ageHours]) => ({ generation, index, size: 1, createdAtMs: NOW - ageHours * HOUR })),
   });
 
+  it("keeps the generation that another one has replaced until that is as long ago as the time of grace", () => {
+    const plan = (replacedHours: number): unknown =>
+      planRetention([snapshots(OTHER, [0n, 900], [3n, 800]), snapshots(CURRENT, [0n, replacedHours])], { retentionMs: 24 * HOUR, graceMs: 24 * HOUR }, CURRENT, NOW).generations;
+    expect(plan(1)).toEqual([{ generation: OTHER, keepFromIndex: 3n }, { generation: CURRENT, keepFromIndex: 0n }]);
+    expect(plan(25)).toEqual([{ generation: OTHER, keepFromIndex: undefined }, { generation: CURRENT, keepFromIndex: 0n }]);
+  });
+
   it("waits until something has been needless for the time of grace", () => {
     const plan = (graceHours: number): unknown =>
       planRetention([snapshots(CURRENT, [0n, 50], [5n, 30], [9n, 1])], { retentionMs: 24 * HOUR, graceMs: graceHours * HOUR }, undefined, NOW).generations[0]?.keepFromIndex;
