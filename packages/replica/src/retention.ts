@@ -93,9 +93,14 @@ export function planRetention(generations: readonly GenerationSnapshots[], polic
 export async function enforceRetention(
   client: ReplicaClient,
   policy: RetentionPolicy,
-  options: CallOptions & { readonly inUse?: string | undefined; readonly nowMs: number },
+  options: CallOptions & {
+    readonly inUse?: string | undefined;
+    readonly nowMs: number;
+    /** Asked once for each generation of which something is to go: whether the oldest snapshot that stays can be read. If not, all of it stays. Default: yes. */
+    readonly isUsable?: ((snapshot: { readonly generation: string; readonly index: bigint }) => Promise<boolean>) | undefined;
+  },
 ): Promise<RetentionResult> {
-  const { inUse, nowMs, signal } = options;
+  const { inUse, nowMs, isUsable = () => Promise.resolve(true), signal } = options;
   const found = new Map<string, readonly SnapshotInfo[]>();
   for (const generation of await client.generations({ signal })) {
     const snapshots: SnapshotInfo[] = [];
@@ -112,8 +117,9 @@ export async function enforceRetention(
       removedGenerations.push(generation);
       continue;
     }
-    for (const { index } of found.get(generation) ?? []) {
-      if (index >= keepFromIndex) break;
+    const older = (found.get(generation) ?? []).filter(({ index }) => index < keepFromIndex);
+    if (older.length > 0 && !(await isUsable({ generation, index: keepFromIndex }))) continue;
+    for (const { index } of older) {
       await client.deleteSnapshot(generation, index, { signal });
       removedSnapshots += 1;
     }

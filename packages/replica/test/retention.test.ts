@@ -63,7 +63,10 @@ describe("a plan", () => {
     const plan = (graceHours: number): unknown =>
       planRetention([snapshots(CURRENT, [0n, 50], [5n, 30], [9n, 1])], { retentionMs: 24 * HOUR, graceMs: graceHours * HOUR }, undefined, NOW).generations[0]?.keepFromIndex;
     expect(plan(0)).toBe(9n);
-    expect(plan(5)).toBe(9n);
+    expect(plan(1)).toBe(9n);
+    // Old enough for long, but the only one until another was made an hour ago.
+    expect(plan(2)).toBe(5n);
+    expect(plan(5)).toBe(5n);
     expect(plan(6)).toBe(5n);
     expect(plan(26)).toBe(0n);
     expect(plan(100)).toBe(0n);
