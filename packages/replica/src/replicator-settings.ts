@@ -3,7 +3,13 @@ import type { Clock, RandomSource } from "@holdfast/storage/ports";
 import { invalidArgument } from "./errors.js";
 import type { SnapshotSource } from "./log-snapshots.js";
 import type { ReplicaClient } from "./replica-client.js";
+import { planRetention, type RetentionPolicy } from "./retention.js";
 import type { ReplicationSource, ReplicatorOptions } from "./replicator.js";
+
+/** What a replicator keeps of a replica, and how often it looks. */
+export interface ReplicatorRetention extends RetentionPolicy {
+  readonly everyMs?: number | undefined;
+}
 
 /** The options of a replicator, defaults filled in and bounds checked. */
 export interface ReplicatorSettings {
@@ -11,6 +17,7 @@ export interface ReplicatorSettings {
   readonly target: ReplicaClient;
   readonly snapshots: SnapshotSource | undefined;
   readonly snapshotMs: number;
+  readonly retention: (RetentionPolicy & { readonly everyMs: number }) | undefined;
   readonly batchBytes: number;
   readonly batchMs: number;
   readonly indexBytes: number;
@@ -21,15 +28,19 @@ export interface ReplicatorSettings {
 
 /** @throws REPLICA_INVALID_ARGUMENT for an option out of its bounds. */
 export function replicatorSettings(options: ReplicatorOptions): ReplicatorSettings {
-  const { source, target, snapshots, snapshotMs = 60_000, batchBytes = 1 << 20, batchMs = 1000, indexBytes = 64 << 20, retry = { minMs: 100, maxMs: 30_000 } } = options;
+  const { source, target, snapshots, snapshotMs = 60_000, retention, batchBytes = 1 << 20, batchMs = 1000, indexBytes = 64 << 20, retry = { minMs: 100, maxMs: 30_000 } } = options;
   requireWithin("batchBytes", batchBytes, 1 << 10, 64 << 20);
   requireWithin("batchMs", batchMs, 1, 3_600_000);
   requireWithin("snapshotMs", snapshotMs, 1, 86_400_000);
   requireWithin("indexBytes", indexBytes, 1 << 10, 1 << 30);
   requireWithin("retry.minMs", retry.minMs, 1, 3_600_000);
   requireWithin("retry.maxMs", retry.maxMs, retry.minMs, 86_400_000);
+  const everyMs = retention?.everyMs ?? 3_600_000;
+  requireWithin("retention.everyMs", everyMs, 1000, 86_400_000);
+  // A plan for nothing checks the policy.
+  if (retention !== undefined) planRetention([], retention, undefined, 0);
   const { clock = systemClock, random = systemRandom } = options;
-  return { source, target, snapshots, snapshotMs, batchBytes, batchMs, indexBytes, retry, clock, random };
+  return { source, target, snapshots, snapshotMs, retention: retention && { ...retention, everyMs }, batchBytes, batchMs, indexBytes, retry, clock, random };
 }
 
 function requireWithin(name: string, value: number, min: number, max: number): void {

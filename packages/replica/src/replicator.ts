@@ -4,7 +4,10 @@ import { beginStream, type BegunStream } from "./begin-stream.js";
 import type { SnapshotSource } from "./log-snapshots.js";
 import type { ReplicaClient } from "./replica-client.js";
 import { closed, isFinal, retryDelayMs, sourceChanged } from "./replicator-failures.js";
-import { replicatorSettings, type ReplicatorSettings } from "./replicator-settings.js";
+import { replicatorSettings, type ReplicatorRetention, type ReplicatorSettings } from "./replicator-settings.js";
+import type { ReplicatorStatus } from "./replicator-status.js";
+import { enforceRetention } from "./retention.js";
+import { isWholeSnapshot } from "./snapshot-check.js";
 import { SnapshotShipper } from "./snapshot-shipper.js";
 import type { StreamWriter } from "./stream-writer.js";
 
@@ -20,6 +23,8 @@ export interface ReplicatorOptions {
   readonly snapshots?: SnapshotSource | undefined;
   /** Milliseconds between looks for a new snapshot: 1 to 86,400,000. Default 60,000. `sync` and `close` look at once. */
   readonly snapshotMs?: number | undefined;
+  /** What is kept in the replica; looked at every `everyMs`: 1,000 to 86,400,000, default 3,600,000. Default: nothing is removed. */
+  readonly retention?: ReplicatorRetention | undefined;
   /** Bytes after which a segment is written without waiting: 1 KiB to 64 MiB. Default 1 MiB. */
   readonly batchBytes?: number | undefined;
   /** Milliseconds between looks at the source, and so between segments while there is less: 1 to 3,600,000. Default 1,000. */
@@ -31,30 +36,6 @@ export interface ReplicatorOptions {
   readonly clock?: Clock | undefined;
   readonly random?: RandomSource | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** How a replication is going. */
-export interface ReplicatorStatus {
-  readonly generation: string | undefined;
-  /** The last record that is in the replica; `undefined`: nothing was written yet. */
-  readonly seq: number | undefined;
-  /** What the newest snapshot in the replica is of, if `snapshots` were given; where the store has none yet, what the generation begins behind. */
-  readonly snapshotSeq: number | undefined;
-  /** The last record that was read from the source. */
-  readonly sourceSeq: number | undefined;
-  /** Bytes that were read and are not in the replica. */
-  readonly lagBytes: number;
-  /** Milliseconds since the oldest of them was committed, by the clocks of the two; 0 if there is none. */
-  readonly lagMs: number;
-  /** Segments written, and bytes in them, unpacked. */
-  readonly puts: number;
-  readonly putBytes: number;
-  /** Failures in a row; 0 while it goes well. */
-  readonly failures: number;
-  /** What failed last; `undefined` since the last success. */
-  readonly lastError: unknown;
-  /** `failed`: it was given up, `lastError` says why. */
-  readonly state: "running" | "failed" | "closed";
 }
 
 /** A running replication. Made by {@link openReplicator}. */
@@ -102,6 +83,7 @@ class LogReplicator implements Replicator {
   #snapshots: SnapshotShipper | undefined;
   /** By the monotonic clock; −∞: never. */
   #lookedForSnapshotsMs = -Infinity;
+  #retainedMs = -Infinity;
   /** Of the log that the writer ships. */
   #logId: string | undefined;
   #uncompared: BegunStream["uncompared"];
@@ -180,7 +162,10 @@ class LogReplicator implements Replicator {
         this.#passes += 1;
         const isEnd = await this.#ship();
         this.#resolveWaiters(false);
-        if (isEnd) await this.#shipSnapshot();
+        if (isEnd) {
+          await this.#shipSnapshot();
+          await this.#retain();
+        }
         this.#failures = 0;
         this.#lastError = undefined;
         this.#resolveWaiters(isEnd);
@@ -230,8 +215,20 @@ class LogReplicator implements Replicator {
     const nowMs = clock.monotonic();
     const isHurried = this.#isClosing || [...this.#waiters].some(({ awaited }) => "pass" in awaited);
     if (this.#snapshots === undefined || (!isHurried && nowMs - this.#lookedForSnapshotsMs < snapshotMs)) return;
-    await this.#snapshots.ship({ signal: this.#stop.signal });
+    // Something may be needless since it is there.
+    if (await this.#snapshots.ship({ signal: this.#stop.signal })) this.#retainedMs = -Infinity;
     this.#lookedForSnapshotsMs = nowMs;
+  }
+
+  /** Never the generation that is written, nor what would have to stand in for a damaged snapshot. */
+  async #retain(): Promise<void> {
+    const { target, retention, clock } = this.#settings;
+    const monotonicMs = clock.monotonic();
+    if (retention === undefined || this.#writer === undefined || monotonicMs - this.#retainedMs < retention.everyMs) return;
+    const { signal } = this.#stop;
+    const isUsable = (snapshot: { readonly generation: string; readonly index: bigint }): Promise<boolean> => isWholeSnapshot(target, snapshot, { signal });
+    await enforceRetention(target, retention, { inUse: this.#writer.generation, nowMs: clock.now(), isUsable, signal });
+    this.#retainedMs = monotonicMs;
   }
 
   /** What the replica ends with is what the source has there. */

@@ -32,15 +32,16 @@ export class SnapshotShipper {
     return this.#seq;
   }
 
-  /** Looks whether there is a new one, and ships it. @throws What the storages say. SNAPSHOT_CORRUPT and the like, once for each snapshot. */
-  async ship({ signal }: CallOptions): Promise<void> {
+  /** Looks whether there is a new one, and ships it. @returns Whether it did. @throws What the storages say. SNAPSHOT_CORRUPT and the like, once for each snapshot. */
+  async ship({ signal }: CallOptions): Promise<boolean> {
     const listed = await snapshotsFrom(this.#parts.snapshots, this.#seq + 1, { signal });
     const entry = listed.findLast(({ seq, key }) => seq < this.#writer.nextSeq && !this.#passedOver.has(key));
-    if (entry === undefined) return;
+    if (entry === undefined) return false;
     const index = this.#writer.snapshotIndex(entry.seq);
     const isShipped = index !== undefined && (await this.#write(entry, index, signal));
     if (isShipped) this.#seq = entry.seq;
     else this.#passedOver.add(entry.key);
+    return isShipped;
   }
 
   async #write(entry: Parameters<SnapshotSource["open"]>[0], index: bigint, signal: AbortSignal | undefined): Promise<boolean> {

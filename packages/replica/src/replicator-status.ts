@@ -1,0 +1,23 @@
+/** How a replication is going. */
+export interface ReplicatorStatus {
+  readonly generation: string | undefined;
+  /** The last record that is in the replica; `undefined`: nothing was written yet. */
+  readonly seq: number | undefined;
+  /** What the newest snapshot in the replica is of, if `snapshots` were given; where the store has none yet, what the generation begins behind. */
+  readonly snapshotSeq: number | undefined;
+  /** The last record that was read from the source. */
+  readonly sourceSeq: number | undefined;
+  /** Bytes that were read and are not in the replica. */
+  readonly lagBytes: number;
+  /** Milliseconds since the oldest of them was committed, by the clocks of the two; 0 if there is none. */
+  readonly lagMs: number;
+  /** Segments written, and bytes in them, unpacked. */
+  readonly puts: number;
+  readonly putBytes: number;
+  /** Failures in a row; 0 while it goes well. */
+  readonly failures: number;
+  /** What failed last; `undefined` since the last success. */
+  readonly lastError: unknown;
+  /** `failed`: it was given up, `lastError` says why. */
+  readonly state: "running" | "failed" | "closed";
+}
