@@ -21,16 +21,18 @@ export async function* encodeLz4(content: AsyncIterable<Uint8Array>): AsyncGener
 }
 
 /** The size word of a block, and the block: packed, or as it is if that is shorter. */
-async function encodeBlock(block: Uint8Array): Promise<Uint8Array> {
-  const packed = await packBlock(block);
+async function encodeBlock(content: Uint8Array): Promise<Uint8Array> {
+  const packed = await packBlock(content);
   const packedBytes = packed.length - BLOCK_PREFIX_BYTES;
-  if (packedBytes < block.length) {
-    new DataView(packed.buffer, packed.byteOffset).setUint32(0, packedBytes, true);
-    return packed;
+  if (packedBytes < content.length) {
+    // A copy, which the garbage collector knows the size of: what lz4-napi answers waits for it far too long.
+    const block = new Uint8Array(packed);
+    new DataView(block.buffer).setUint32(0, packedBytes, true);
+    return block;
   }
-  const stored = new Uint8Array(BLOCK_PREFIX_BYTES + block.length);
-  new DataView(stored.buffer).setUint32(0, (STORED_BLOCK_FLAG | block.length) >>> 0, true);
-  stored.set(block, BLOCK_PREFIX_BYTES);
+  const stored = new Uint8Array(BLOCK_PREFIX_BYTES + content.length);
+  new DataView(stored.buffer).setUint32(0, (STORED_BLOCK_FLAG | content.length) >>> 0, true);
+  stored.set(content, BLOCK_PREFIX_BYTES);
   return stored;
 }
 
