@@ -2,7 +2,7 @@ import type { RandomSource } from "@holdfast/storage/ports";
 import { invalidArgument } from "./errors.js";
 
 /** Characters of a generation's name. */
-export const GENERATION_NAME_LENGTH = 16;
+const GENERATION_NAME_LENGTH = 16;
 
 /** Whether `text` names a generation: exactly sixteen characters of `0-9 a-f`. */
 export function isGenerationName(text: string): boolean {

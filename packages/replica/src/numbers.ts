@@ -37,7 +37,7 @@ export function hex(value: bigint, digits: number): string {
 }
 
 /** Answers `value` if it is from 0 to 2^63 − 1, else throws REPLICA_INVALID_ARGUMENT. */
-export function requirePositionNumber(operation: string, name: string, value: bigint): bigint {
+function requirePositionNumber(operation: string, name: string, value: bigint): bigint {
   if (value >= 0n && value <= MAX_POSITION_NUMBER) return value;
   throw invalidArgument(operation, `${name} is ${value.toString()}; it must be from 0 to 2^63 - 1`);
 }

@@ -48,7 +48,7 @@ export interface RetentionResult {
 }
 
 /** The default of {@link RetentionPolicy.graceMs}. */
-export const DEFAULT_GRACE_MS: number = 24 * 3_600_000;
+const DEFAULT_GRACE_MS: number = 24 * 3_600_000;
 
 /**
  * What may go: the rule is applied as of `graceMs` ago, to the snapshots that were there then.

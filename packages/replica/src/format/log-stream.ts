@@ -27,7 +27,7 @@ export const BEGIN_BYTES = 40;
 export const COMMIT_HEAD_BYTES = 40;
 
 /** A frame's body has at most so many bytes. A commit of the log has at most 16 MiB. */
-export const MAX_COMMIT_BODY_BYTES: number = 32 * 1024 * 1024;
+const MAX_COMMIT_BODY_BYTES: number = 32 * 1024 * 1024;
 
 /** Whose index it is. */
 export interface StreamClaim {
