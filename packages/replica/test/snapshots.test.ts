@@ -115,6 +115,30 @@ describe("a state store that is replicated", () => {
     expect(await verify({ from: client, seq: 44 })).toMatchObject({ snapshotSeq: 40, firstSeq: 41, records: 4 });
   });
 
+  it("passes over a snapshot that has no place, and has one for the next", async () => {
+    const storage = memoryBackend();
+    const client = nativeClient();
+    const store = await openNumbers(storage, 5);
+    const replication = await replicate(storage, client, { snapshotMs: 86_400_000 });
+    await replication.replicator.sync();
+    for (let n = 1; n <= 5; n++) {
+      await store.commit(n);
+      if (n === 3) await store.snapshot();
+    }
+    await replication.replicator.waitFor(5);
+    await replication.replicator.sync();
+    expect(replication.replicator.status().snapshotSeq).toBe(0);
+    expect(await restored(client)).toEqual([1, 2, 3, 4, 5]);
+    await store.commit(6);
+    await store.snapshot();
+    await arrived(replication, 6);
+    expect(replication.replicator.status().snapshotSeq).toBe(6);
+    expect(await restored(client, { seq: 4 })).toEqual([1, 2, 3, 4]);
+    expect(await restored(client)).toEqual([1, 2, 3, 4, 5, 6]);
+    await end(replication);
+    await store.close();
+  });
+
   it("begins a generation with a snapshot, where the log was trimmed", async () => {
     const storage = memoryBackend();
     const client = nativeClient();
