@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hasCode, storagePrefix, type StorageBackend } from "@holdfast/storage";
+import type { Clock } from "@holdfast/storage/ports";
 import { openLog, openLogReader, type Log, type LogReader } from "@holdfast/wal";
 import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
 import { openReplicator, type Replicator } from "../src/replicator.js";
@@ -13,6 +14,8 @@ interface Scene {
   readonly storage: StorageBackend;
   readonly log: Log;
   readonly target: ReplicaClient;
+  readonly clock: Clock;
+  readonly replicate: (source: Log | LogReader, options?: { readonly indexBytes?: number; readonly batchBytes?: number }) => Promise<Replicator>;
 }
 
 /** The records of a log. */
@@ -42,8 +45,10 @@ describe.each(storages)("a replicated log on %s", (_, open) => {
     try {
       await place.run(
         (async () => {
-          const log = await openLog({ storage: place.storage, prefix: "source" });
-          await work({ storage: place.storage, log, target: replicaClient({ storage: place.storage, prefix: "replica", layout: "native" }) });
+          const { storage, clock } = place;
+          const log = await openLog({ storage, prefix: "source", clock });
+          const target = replicaClient({ storage, prefix: "replica", layout: "native" });
+          await work({ storage, log, target, clock, replicate: (source, options) => openReplicator({ source, target, batchMs: 5, clock, ...options }) });
           await log.close();
         })(),
       );
@@ -52,12 +57,9 @@ describe.each(storages)("a replicated log on %s", (_, open) => {
     }
   }
 
-  const replicate = (source: Log | LogReader, target: ReplicaClient, options: { readonly indexBytes?: number; readonly batchBytes?: number } = {}): Promise<Replicator> =>
-    openReplicator({ source, target, batchMs: 5, ...options });
-
   it("is restored as it was, to the last record, to one in the middle, and to none", () =>
-    using(async ({ storage, log, target }) => {
-      const replicator = await replicate(log, target, { indexBytes: 4096, batchBytes: 1024 });
+    using(async ({ storage, log, target, replicate }) => {
+      const replicator = await replicate(log, { indexBytes: 4096, batchBytes: 1024 });
       const expected: string[] = [];
       for (let count = 0; count < 30; count++) {
         const { first } = await log.appendBatch([text(`a${count} ${"x".repeat(100)}`), text(`b${count}`)]);
@@ -82,10 +84,10 @@ describe.each(storages)("a replicated log on %s", (_, open) => {
     }));
 
   it("goes on in its generation when it is replicated again, through a reader too", () =>
-    using(async ({ storage, log, target }) => {
-      const reader = await openLogReader({ storage, prefix: "source", pollMs: 5 });
+    using(async ({ storage, log, target, clock, replicate }) => {
+      const reader = await openLogReader({ storage, prefix: "source", pollMs: 5, clock });
       for (let life = 0; life < 4; life++) {
-        const replicator = await replicate(life % 2 === 0 ? log : reader, target);
+        const replicator = await replicate(life % 2 === 0 ? log : reader);
         for (let count = 0; count < 3; count++) await log.append(text(`${life}.${count}`));
         if (life % 2 === 0) await replicator.sync();
         else await replicator.waitFor(life * 3 + 2);
@@ -99,11 +101,11 @@ describe.each(storages)("a replicated log on %s", (_, open) => {
     }));
 
   it("fences the replicator before", () =>
-    using(async ({ log, target }) => {
-      const first = await replicate(log, target);
+    using(async ({ log, target, replicate }) => {
+      const first = await replicate(log);
       await log.append(text("one"));
       await first.sync();
-      const second = await replicate(log, target);
+      const second = await replicate(log);
       await log.append(text("two"));
       const late = await first.sync().then(() => first.waitFor(2)).catch((error: unknown) => error);
       await second.sync();

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { memoryBackend, type StorageBackend } from "@holdfast/storage";
+import { memoryBackend, systemClock, type StorageBackend } from "@holdfast/storage";
+import type { Clock } from "@holdfast/storage/ports";
 import { fsBackend } from "@holdfast/storage-fs";
 import { s3Backend } from "@holdfast/storage-s3";
 import { mildAdversary, seededRandom, SimDisk, virtualClock } from "@holdfast/storage-sim";
@@ -10,6 +11,8 @@ import { driveClock, SimObjectStore } from "@holdfast/storage-sim/object-store";
 /** A storage for one test. */
 export interface TestStorage {
   readonly storage: StorageBackend;
+  /** Of the storage. What waits beside it has to wait by the same one: where nothing goes on without, its time passes at once. */
+  readonly clock: Clock;
   /** Waits for work, and lets time pass where nothing goes on without. */
   run<T>(work: Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -39,14 +42,14 @@ export async function directory(): Promise<TestStorage & { readonly root: string
 }
 
 function plain(storage: StorageBackend): TestStorage {
-  return { storage, run: (work) => work, close: () => storage.close() };
+  return { storage, clock: systemClock, run: (work) => work, close: () => storage.close() };
 }
 
 async function simulatedDisk(): Promise<TestStorage> {
   const clock = virtualClock();
   const disk = new SimDisk({ profile: "posix", adversary: mildAdversary, clock });
   const storage = await fsBackend({ root: "/data", port: disk.port(), clock, random: seededRandom(1) });
-  return { storage, run: (work) => driveClock(clock, work), close: () => storage.close() };
+  return { storage, clock, run: (work) => driveClock(clock, work), close: () => storage.close() };
 }
 
 async function simulatedObjectStore(): Promise<TestStorage> {
@@ -62,5 +65,5 @@ async function simulatedObjectStore(): Promise<TestStorage> {
     random: seededRandom(1),
   });
   const run = <T>(work: Promise<T>): Promise<T> => driveClock(clock, work);
-  return { storage, run, close: () => run(storage.close()) };
+  return { storage, clock, run, close: () => run(storage.close()) };
 }
