@@ -40,9 +40,9 @@ export const replicaCanaries: readonly Canary[] = [
     invariant: "I15",
     store: "replica",
     patches: [
-      replica("retention.js", "generation === inUse ? countedFrom(snapshots, keep, thenMs) : undefined", "undefined"),
+      replica("retention.js", "isUsed(generation) ? countedFrom(snapshots, keep, thenMs) : undefined", "undefined"),
       replica("retention.js", "needsSnapshot ? [] : removable", "removable"),
-      replica("retention.js", "(generation !== inUse && !isNew)", "!isNew"),
+      replica("retention.js", "(!isUsed(generation) && !isNew)", "!isNew"),
     ],
     why: "The only snapshot is removed because it is old.",
     expects: ["I5", "I15"],
