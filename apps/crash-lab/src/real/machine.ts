@@ -58,6 +58,7 @@ export const ioctlTool: Need = {
   isThere: () => findTool("perl") !== undefined || findTool("python3") !== undefined,
 };
 
+/** The need for a program on the PATH, by its name. */
 export function tool(name: string): Need {
   return { reason: `${name} is not there`, isThere: () => findTool(name) !== undefined };
 }

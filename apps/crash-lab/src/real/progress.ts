@@ -5,6 +5,7 @@ export interface Progress {
   stop(): void;
 }
 
+/** Progress on stderr: a line that is written over on a terminal, elsewhere a line every 30 s. */
 export function startProgress(): Progress {
   const { stderr } = process;
   const everyMs = stderr.isTTY ? 100 : 30_000;

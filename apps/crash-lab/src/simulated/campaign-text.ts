@@ -33,6 +33,7 @@ export function faultCoverage(parts: readonly CampaignPart[]): readonly FaultCov
   });
 }
 
+/** Which operations a kind of fault has hit. */
 export interface FaultCoverage {
   readonly kind: FaultKind;
   /** None: the kind never fired. */
@@ -108,6 +109,7 @@ function timesText(counts: Counts, key: string): string {
   return times === 0 ? "never" : count(times);
 }
 
+/** Crash states a second, rounded; 0 if no time has passed. */
 export function rate(states: number, milliseconds: number): number {
   return milliseconds === 0 ? 0 : Math.round((states * 1000) / milliseconds);
 }

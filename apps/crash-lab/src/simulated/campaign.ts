@@ -13,6 +13,7 @@ export interface CampaignOptions {
   readonly onProgress?: ((progress: CampaignProgress) => void) | undefined;
 }
 
+/** How far a part of a campaign is. */
 export interface CampaignProgress {
   readonly store: string;
   readonly profile: Profile;

@@ -22,6 +22,7 @@ export function newDisk({ profile, faults, options }: Pick<Trial, "profile" | "f
   });
 }
 
+/** What the disk of a script is like, as words of {@link DISK_WORDS}; most scripts have few. */
 export function drawDiskOptions(draw: Draw): readonly string[] {
   return DISK_WORDS.filter((word) => draw(word === "cow" ? 12 : 6) === 0);
 }

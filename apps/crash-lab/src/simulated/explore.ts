@@ -8,6 +8,7 @@ export interface Budget {
   readonly milliseconds?: number | undefined;
 }
 
+/** What is explored, and for how long. */
 export interface ExploreOptions {
   readonly modules: ModulesUnderTest;
   readonly profile: Profile;

@@ -34,6 +34,7 @@ export interface LifeParts<L> {
   readonly steps: readonly Step[];
 }
 
+/** One life of a process in a trial: what it draws comes from the trial and its depth, so that it can be replayed. */
 export function newLife<L>({ modules, disk, ledger, trial, depth, steps }: LifeParts<L>): Life<L> {
   let seed = trial.chance * LIVES + depth * SOURCES;
   let calm = trial.faults.length === 0;

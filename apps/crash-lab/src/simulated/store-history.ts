@@ -62,6 +62,7 @@ export interface HistoryOutcome {
   readonly violation: FoundViolation | undefined;
 }
 
+/** What a replay showed. */
 export interface ReplayOutcome {
   /** Of all calls to the simulated disk and all checks: the same on every machine and every version of Node. */
   readonly traceHash: string;

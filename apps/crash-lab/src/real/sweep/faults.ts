@@ -40,6 +40,7 @@ export function injection({ syscall, effect, nth, forEver }: Fault): string {
   return `inject=${syscall}:${what}:when=${nth}${forEver ? "+" : ""}`;
 }
 
+/** A fault in words, for a report. */
 export function describeFault({ syscall, effect, nth, forEver }: Fault): string {
   return `${syscall} ${effect} at call ${nth}${forEver ? " and for ever" : ""}`;
 }

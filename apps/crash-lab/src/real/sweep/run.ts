@@ -30,6 +30,7 @@ export interface SweepOptions {
   readonly json?: string;
 }
 
+/** Lets each system call under a store fail in turn, and tells what was lost. Answers the exit code: 0 without a finding, or skipped. */
 export async function runSweep(options: SweepOptions): Promise<number> {
   const workspace = openWorkspace(options.directory);
   try {

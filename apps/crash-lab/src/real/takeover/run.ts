@@ -26,6 +26,7 @@ export interface TakeoverRungOptions {
   readonly json?: string;
 }
 
+/** Lets processes take a log on an S3 server from each other. Answers the exit code: 0 without a finding, or skipped. */
 export async function runTakeover(options: TakeoverRungOptions): Promise<number> {
   const workspace = openWorkspace(options.directory);
   try {

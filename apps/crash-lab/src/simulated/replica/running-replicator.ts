@@ -23,6 +23,7 @@ export class GaveUp extends Error {
   override readonly name = "GaveUp";
 }
 
+/** A replicator in a process that can be killed: whoever waits for it then is told so. */
 export function runningReplicator(replicator: Replicator, process: SimProcess, reader: LogReader | undefined): RunningReplicator {
   let die: (() => void) | undefined;
   const died = new Promise<never>((_, reject) => {

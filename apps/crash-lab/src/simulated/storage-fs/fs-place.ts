@@ -13,6 +13,7 @@ export interface GrowingFile {
   readonly reserveBytes: number;
 }
 
+/** The growing files of a script. */
 export const FILES: readonly [GrowingFile, ...GrowingFile[]] = [
   { key: "a/grows.y", sync: "each", reserveBytes: 0 },
   { key: "grow/ahead.y", sync: "each", reserveBytes: 1024 * 1024 },
