@@ -40,11 +40,18 @@ test.prop([runtimeRecord("é")])("runtime.json is what serde_json's pretty print
   expect(Buffer.from(file).toString()).toBe(`${indented(file)}\n`);
 });
 
-/** As JSON.stringify indents it: no other code has written it then. Integers are texts meanwhile, which it would round. */
+/** As JSON.stringify indents it: no other code has written it then. Integers are texts meanwhile, which it would round, with a mark that no text begins with. */
 function indented(file: Uint8Array): string {
-  const quoted = Buffer.from(file).toString().replace(/^( *"[a-z_]+": )(\d+)(,?)$/gm, '$1"#$2"$3');
-  return JSON.stringify(JSON.parse(quoted), undefined, 2).replace(/"#(\d+)"/g, "$1");
+  const written = Buffer.from(file).toString();
+  let mark = "#";
+  while (written.includes(`"${mark}`)) mark += "#";
+  const quoted = written.replace(/^( *"[a-z_]+": )(\d+)(,?)$/gm, `$1"${mark}$2"$3`);
+  return JSON.stringify(JSON.parse(quoted), undefined, 2).replace(new RegExp(`"${mark}(\\d+)"`, "g"), "$1");
 }
+
+test("a text that looks like the mark of an integer stays a text", () => {
+  expect(indented(Buffer.from('{\n  "a": "#0",\n  "b": 18446744073709551615\n}'))).toBe('{\n  "a": "#0",\n  "b": 18446744073709551615\n}');
+});
 
 const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 });
 
