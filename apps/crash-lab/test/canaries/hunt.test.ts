@@ -37,7 +37,7 @@ test("code that breaks another promise than the one that is expected survives", 
 });
 
 test("code that falls over survives: any test would have noticed it", async () => {
-  const fall: Patch = { package: "wal", file: "log.js", find: "const record = this.#encode(value, 0);", replace: "undefined.fall();" };
+  const fall: Patch = { package: "wal", file: "log.js", find: "const record = encodeRecord(this.#codec, value, this.nextSeq);", replace: "undefined.fall();" };
   const fallen: Canary = { ...canary, store: "wal", patches: [fall], expects: ["I5"], scene: undefined };
   expect((await hunt(fallen)).survival).toMatch(/^it falls over/);
 });
