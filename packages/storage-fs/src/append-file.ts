@@ -153,17 +153,37 @@ export class FsAppendFile implements AppendFile {
 
   readonly #datasync = (count: number): Promise<number> => this.#file.datasync().then(() => count);
 
-  readonly #written = (count: number): void => {
-    const length = this.#bytes.byteLength;
-    if (count !== length) {
-      this.#failed(Object.assign(new Error(`short write: ${count} of ${length} bytes`), { code: "short write" }));
+  readonly #written = (count: number): void | Promise<void> => {
+    if (count !== this.#bytes.byteLength) return this.#writeRest(count);
+    this.#done();
+  };
+
+  /**
+   * A limit, or a disk that is nearly full, cuts a write short and does not say why. The rest is written once: either it makes
+   * the append whole, and as durable as one write, since each part is when it is answered; or its error is the reason.
+   */
+  async #writeRest(count: number): Promise<void> {
+    const rest = this.#bytes.subarray(count);
+    try {
+      const more = await this.#file.write(rest, this.#at + count);
+      if (this.#parts.flush === "datasync") await this.#file.datasync();
+      if (more !== rest.byteLength) {
+        const message = `short writes: ${count}, then ${more} of ${this.#bytes.byteLength} bytes`;
+        throw Object.assign(new Error(message), { code: "short write" });
+      }
+    } catch (error) {
+      this.#failed(error);
     }
+    this.#done();
+  }
+
+  #done(): void {
     this.#slots?.release();
     this.#bytes = NOTHING;
     this.#size = this.#end;
     this.#reservation?.wrote(this.#end);
     this.#next();
-  };
+  }
 
   readonly #failed = (error: unknown): never => {
     this.#slots?.release();

@@ -171,7 +171,6 @@ describe("appending", () => {
 
 describe("a failed write", () => {
   const failures = {
-    "a short write": [/^write/, { written: 2 }, "STORAGE_WRITE_FAILED"],
     EIO: [/^write/, { code: "EIO" }, "STORAGE_WRITE_FAILED"],
     "EIO although the bytes are in the cache": [/^write/, { code: "EIO", done: true }, "STORAGE_WRITE_FAILED"],
     "EIO of the sync": [/^datasync/, { code: "EIO", done: true }, "STORAGE_WRITE_FAILED"],
@@ -213,6 +212,48 @@ describe("a failed write", () => {
     expect((await readFile(join(root, KEY))).subarray(0, 3)).toEqual(Buffer.from(BYTES));
     await rejection(file.append(BYTES), "STORAGE_CLOSED");
     expect(port.openFiles).toBe(0);
+  });
+
+  test.each([
+    ["there is no room", { code: "ENOSPC" }, "STORAGE_FULL", "ENOSPC"],
+    ["there is no quota", { code: "EDQUOT" }, "STORAGE_FULL", "EDQUOT"],
+    ["a limit is reached", { code: "EFBIG" }, "STORAGE_WRITE_FAILED", "EFBIG"],
+    ["the disk fails", { code: "EIO", done: true }, "STORAGE_WRITE_FAILED", "EIO"],
+    ["it is short as well", { written: 1 }, "STORAGE_WRITE_FAILED", "short write"],
+  ] as const)("a short write whose rest cannot be written, since %s: says why, unknown, and poisons", async (_, fault, code, cause) => {
+    const { root, port, file } = await open();
+    await file.append(BYTES);
+    port.forget();
+    port.inject(/^write .* 4@3/, { written: 2 });
+    port.inject(/^write .* 2@5/, fault);
+    const error = await rejection(file.append(new Uint8Array([4, 5, 6, 7])), code);
+    expect(error).toMatchObject({ outcome: "unknown", retryable: false, key: KEY, offset: 3, cause: { code: cause } });
+    await rejection(file.append(BYTES), "STORAGE_POISONED");
+    await file.close();
+    expect(writes(port), "the rest is tried once").toEqual(["4@3", "2@5"]);
+    expect(port.calls.some((it) => it.startsWith("truncate"))).toBe(false);
+    const seen = await readFile(join(root, KEY));
+    expect(seen.subarray(0, 5), "what was written stays as it is").toEqual(Buffer.from([1, 2, 3, 4, 5]));
+    expect(port.openFiles).toBe(0);
+  });
+
+  test.each(["each", "manual"] as const)("the rest of a short write follows, and is as durable (%s)", async (sync) => {
+    const { root, port, file } = await open({ sync });
+    await file.append(BYTES);
+    port.forget();
+    port.inject(/^write .* 4@3/, { written: 1 });
+    const order: string[] = [];
+    await Promise.all([
+      file.append(new Uint8Array([4, 5, 6, 7])).then(() => order.push("short")),
+      file.append(BYTES).then(() => order.push("next")),
+    ]);
+    expect(order).toEqual(["short", "next"]);
+    expect(writes(port)).toEqual(["4@3", "3@4", "3@7"]);
+    const after = port.calls.map((it) => it.split(" ")[0]);
+    expect(after.slice(after.lastIndexOf("write") - 1)).toEqual(sync === "each" ? ["datasync", "write", "datasync"] : ["write", "write"]);
+    expect(file.size).toBe(10);
+    await file.close();
+    expect(await readFile(join(root, KEY))).toEqual(Buffer.from([1, 2, 3, 4, 5, 6, 7, 1, 2, 3]));
   });
 
   test("a failed sync by hand poisons", async () => {
@@ -324,12 +365,13 @@ describe("space that is prepared", () => {
     ["no quota", { code: "EDQUOT" }],
     ["a short write behind the append", { written: 5000 }],
     ["a short write at its end", { written: 3 }],
+    ["a short write within the append", { written: 2 }],
   ] as const)("where there is no room for zeros (%s), appends go on without", async (_, fault) => {
     const { root, port, file } = await open({ reserveBytes: MIB });
     await file.append(BYTES);
     port.inject(/ 65533@3$/, fault);
     for (let turn = 0; turn < 4; turn += 1) await file.append(BYTES);
-    expect(writes(port).filter((it) => !it.startsWith("3@"))).toEqual(["65533@3"]);
+    expect(writes(port).filter((it) => !/^[13]@/.test(it))).toEqual(["65533@3"]);
     expect(file.size).toBe(15);
     await file.close();
     expect(await readFile(join(root, KEY))).toEqual(Buffer.from([1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]));
@@ -339,7 +381,6 @@ describe("space that is prepared", () => {
   test.each([
     ["EIO", { code: "EIO" }, "STORAGE_WRITE_FAILED"],
     ["EIO although the bytes are in the cache", { code: "EIO", done: true }, "STORAGE_WRITE_FAILED"],
-    ["a write that is too short for the append", { written: 2 }, "STORAGE_WRITE_FAILED"],
   ] as const)("a write with zeros that fails (%s) poisons like any other", async (_, fault, code) => {
     const { port, file } = await open({ reserveBytes: MIB });
     await file.append(BYTES);

@@ -368,7 +368,9 @@ class FileWriter implements LogWriter {
     await this.#files.remove(this.#files.numbers.filter((number) => number < floor.number)).catch((error: unknown) => {
       announceProblem(prefix, "remove trimmed segments", error); // The next trim or opening tries again.
     });
-    // If there is still no room, the floor holds and the log stays as it is.
+    // Copies that find only part of their room take all of it: what the next trim needs is put back before them. If there is no
+    // room for both, the floor holds and the log stays as it is.
+    await this.#files.keepReserve();
     if (!(await this.#copyInto(segment, inheritance))) throw unsteady(prefix);
     this.#full = false;
     this.#use(segment);

@@ -41,12 +41,13 @@ describe("a failed write", () => {
     ["EIO", { code: "EIO" }],
     ["ENOSPC", { code: "ENOSPC" }],
     ["EIO, the bytes in the cache", { code: "EIO", applied: true }],
-    ["a short write", { written: 30 }],
+    ["a short write, and no room for the rest", { written: 30 }],
   ] as const)("poisons: %s", async (_name, fault) => {
     const { place, port, storage } = await faulty({ evictable: true });
     const log = await openOn(storage);
     await log.append(bytesOf("a"));
-    failNth(port, 1, isCommit, fault);
+    const inTurn: Fault[] = [fault, { code: "ENOSPC" }];
+    port.onCall = (call) => (isCommit(call) ? inTurn.shift() : undefined);
     const failing = log.append(bytesOf("b"));
     await until(() => log.stats().pendingRecords === 1 && port.calls.length > 0);
     const error = await walError(failing, "WAL_POISONED");

@@ -48,6 +48,7 @@ describe("a disk that is full when a log is opened", () => {
     ["nothing", 0],
     ["a header", 4096],
     ["a header and a begin", 8192],
+    ["a part of the copies", 200_000],
   ])("with room for %s: it can be read as far as it is proven, and trimmed, and goes on when there is room", async (_what, freeBytes) => {
     const { place, history } = await crashed(CAPACITY);
     await fill(place, freeBytes);
@@ -93,6 +94,20 @@ describe("a disk that is full when a log is opened", () => {
     expect(again.recovery.readOnlyUntilTrimmed).toBe(false);
     expect(await history.append(again)).toBeUndefined();
     await again.close();
+    await history.check(await openAt(place));
+  });
+
+  test.each([0, 200_000])("a trim that makes no room leaves enough for one that does (%i bytes free)", async (freeBytes) => {
+    const { place, history } = await crashed(CAPACITY);
+    await fill(place, freeBytes);
+    const log = await openAt(place);
+    // Records 1 and 2 are in the first file. The copies find the room of the reserve, which is not enough for them.
+    expect(await history.trim(log, 2)).toBeUndefined();
+    expect([log.firstSeq, log.recovery.readOnlyUntilTrimmed]).toEqual([2, true]);
+    expect(await history.trim(log, 3)).toBeUndefined();
+    expect([log.firstSeq, log.recovery.readOnlyUntilTrimmed]).toEqual([3, false]);
+    expect(await history.append(log)).toBeUndefined();
+    await place.losePower();
     await history.check(await openAt(place));
   });
 

@@ -128,7 +128,7 @@ export const walWriterCanaries: readonly Canary[] = [
     name: "short write taken for a whole one",
     invariant: "I11",
     store: "wal",
-    patches: [{ package: "storage-fs", file: "append-file.js", find: "if (count !== length) {", replace: "if (count === 0) {" }],
+    patches: [{ package: "storage-fs", file: "append-file.js", find: "if (count !== this.#bytes.byteLength)", replace: "if (count === 0)" }],
     why: "A full disk or a limit cuts a write short, and the rest of an acknowledged record was never written.",
     expects: ["I1", "I5"],
     scene: "failed-append-then-power",
