@@ -1,5 +1,6 @@
 import {
   bodyBytes,
+  onAbort,
   storageKey,
   storagePrefix,
   type CallOptions,
@@ -13,7 +14,6 @@ import {
   type StoragePrefix,
 } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
-import { onAbort } from "./abort.js";
 import { checkBetween, checkRange, checkRoom } from "./arguments.js";
 import { BACKEND_NAME, storageError, toStorageError, type Failure } from "./errors.js";
 import { connect } from "./connection.js";

@@ -1,5 +1,5 @@
+import { onAbort } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
-import { onAbort } from "./abort.js";
 
 /** The time a call has, together with the signal of its caller. */
 export interface Deadline {

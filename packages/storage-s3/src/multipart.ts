@@ -1,4 +1,4 @@
-import { onAbort } from "./abort.js";
+import { onAbort } from "@holdfast/storage";
 import { CHECKSUM_HEADER, checksumOf } from "./checksum.js";
 import { ignoreBody, requireHeader } from "./client.js";
 import { badAnswer, RequestFailure, storageError, toStorageError } from "./errors.js";

@@ -1,7 +1,6 @@
 import { crc32c } from "@holdfast/bytes";
-import type { ByteRange, StorageKey } from "@holdfast/storage";
+import { onAbort, type ByteRange, type StorageKey } from "@holdfast/storage";
 import { HttpPortError, type HttpResponse } from "@holdfast/storage/ports";
-import { onAbort } from "./abort.js";
 import { CHECKSUM_HEADER, checksumText, wholeChecksum } from "./checksum.js";
 import { badAnswer, invalidArgument, noAnswer, RequestFailure, storageError, toStorageError, type Failure } from "./errors.js";
 import type { ObjectStore } from "./object-store.js";

@@ -1,8 +1,7 @@
 import http from "node:http";
 import https from "node:https";
-import { systemClock } from "@holdfast/storage";
+import { onAbort, systemClock } from "@holdfast/storage";
 import { HttpPortError, type Clock, type HttpPort, type HttpRequest, type HttpResponse } from "@holdfast/storage/ports";
-import { onAbort } from "./abort.js";
 
 /** Options of {@link nodeHttpPort}. */
 export interface NodeHttpPortOptions {

@@ -1,4 +1,4 @@
-import { onAbort } from "./abort.js";
+import { onAbort } from "@holdfast/storage";
 
 /** Lets a bounded number of requests be under way at a time, in order of asking. */
 export class Slots {

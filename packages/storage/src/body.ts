@@ -1,5 +1,6 @@
 import type { CallOptions, StorageBody } from "./contract.js";
 import { StorageError } from "./errors.js";
+import { onAbort } from "./on-abort.js";
 
 /** The call that writes a body, for its errors and its signal. */
 export interface BodyCall extends CallOptions {
@@ -57,40 +58,33 @@ export async function* readBody(body: StorageBody, call: BodyCall): AsyncGenerat
 /** The same items; rejects with `signal.reason` as soon as the signal aborts, without waiting for the source. */
 async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
-  const { aborted, cancel } = whenAborted(signal);
+  let wake = (): void => undefined;
+  const letGo = onAbort(signal, () => {
+    wake();
+  });
   let state: "waiting" | "between" | "ended" = "between";
   try {
     while (true) {
       signal.throwIfAborted();
       state = "waiting";
-      const next = iterator.next();
-      const result = await Promise.race([next, aborted]);
+      // Not a race with one promise for all pieces: that would keep something of each piece until the end.
+      const result = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
+        wake = () => {
+          resolve(undefined);
+        };
+        iterator.next().then(resolve, reject);
+      });
       if (result === undefined) continue;
       state = result.done === true ? "ended" : "between";
       if (result.done === true) return;
       yield result.value;
     }
   } finally {
-    cancel();
+    letGo();
     if (state === "between") await iterator.return?.();
     // A source that is waiting closes when it has what it waits for; by then nobody is left to tell an error to.
     if (state === "waiting" && signal.aborted) iterator.return?.().catch(() => undefined);
   }
-}
-
-/** A promise that resolves when the signal aborts, unless it was cancelled before. */
-function whenAborted(signal: AbortSignal): { readonly aborted: Promise<undefined>; readonly cancel: () => void } {
-  let cancel = (): void => undefined;
-  const aborted = new Promise<undefined>((resolve) => {
-    const onAbort = (): void => {
-      resolve(undefined);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    cancel = () => {
-      signal.removeEventListener("abort", onAbort);
-    };
-  });
-  return { aborted, cancel };
 }
 
 function requireBytes(piece: unknown): void {

@@ -24,5 +24,6 @@ export { memoryBackend } from "./memory.js";
 export type { MemoryBackendOptions } from "./memory.js";
 export { memoryDisk } from "./memory-disk.js";
 export type { MemoryDisk } from "./memory-disk.js";
+export { onAbort } from "./on-abort.js";
 export { scoped } from "./scoped.js";
 export { systemClock, systemRandom } from "./system.js";

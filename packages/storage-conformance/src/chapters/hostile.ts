@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { isHoldfastError, storageKey, storagePrefix } from "@holdfast/storage";
-import type { StorageErrorCode } from "@holdfast/storage";
+import type { StorageErrorCode, StorageKey } from "@holdfast/storage";
 import { appendableOf, chapter } from "../case.js";
 import type { ConformanceCase, ConformanceContext } from "../case.js";
 import { isAbsent, isThere, listed, rejection, rejectsWith, rejectsWithReason, sameBytes, streamed } from "../expect.js";
@@ -125,6 +126,28 @@ export const hostileCases: readonly ConformanceCase[] = [
       // What has settled cannot be aborted any more.
       controller.abort();
       await isThere(backend, KEY, utf8("other"));
+    },
+
+    "a thousand calls may share one signal: to Node it is no leak, and nothing listens to it afterwards": async ({ backend, defer }) => {
+      const options = { signal: new AbortController().signal };
+      const warnings = leakWarnings(defer);
+      const content = sampleBytes(3_000, 1);
+      const keys = Array.from({ length: 250 }, (_, index) => storageKey(`dir/${index}.bin`));
+      const all = (call: (key: StorageKey) => Promise<unknown>): Promise<unknown> => Promise.all(keys.map(call));
+      await all((key) => backend.create(key, choppedBody(content, [1_000]), options));
+      await Promise.all([
+        all((key) => backend.read(key, options)),
+        all((key) => backend.stat(key, options)),
+        all((key) => streamed(backend, key, options)),
+        all(() => listed(backend, "dir/", { ...options, limit: 3 })),
+      ]);
+      await all((key) => backend.replace(key, choppedBody(content, [500]), options));
+      await all((key) => backend.remove([key], options));
+      // Node tells of a leak in a later turn.
+      await oneTurn();
+      assert.deepEqual(warnings.map(String), [], "warnings");
+      assert.equal(getEventListeners(options.signal, "abort").length, 0, "listeners that stay");
+      assert.deepEqual(await listed(backend, ""), []);
     },
 
     "a create that is aborted while it waits for its body rejects with signal.reason and leaves nothing": async ({ backend, reopen, defer }) => {
@@ -287,6 +310,17 @@ async function settledOrAborted<T>(signal: AbortSignal, call: Promise<T>, check?
   }
   check?.(value);
   return true;
+}
+
+/** What Node says from here on of listeners that look like a leak, until the case has ended. */
+function leakWarnings(defer: ConformanceContext["defer"]): readonly Error[] {
+  const warnings: Error[] = [];
+  const keep = (warning: Error): void => {
+    if (warning.name === "MaxListenersExceededWarning") warnings.push(warning);
+  };
+  process.on("warning", keep);
+  defer(() => process.off("warning", keep));
+  return warnings;
 }
 
 async function stillUsable({ backend, reopen }: ConformanceContext): Promise<void> {

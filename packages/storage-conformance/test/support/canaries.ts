@@ -421,6 +421,25 @@ export const canaries: readonly Canary[] = [
   canary("an aborted call rejects with another error", "hostile: a signal that was aborted before the call rejects it with signal.reason, and nothing happens", (inner) => ({
     read: (key, options) => (options?.signal?.aborted === true ? Promise.reject(new Error("aborted")) : inner.read(key, options)),
   })),
+  canary("every call listens to its signal by itself", "hostile: a thousand calls may share one signal: to Node it is no leak, and nothing listens to it afterwards", (inner) => ({
+    async read(key, options) {
+      const stop = (): void => undefined;
+      options?.signal?.addEventListener("abort", stop);
+      const content = await inner.read(key, options);
+      options?.signal?.removeEventListener("abort", stop);
+      return content;
+    },
+  })),
+  canary("a listener stays behind on the signal", "hostile: a thousand calls may share one signal: to Node it is no leak, and nothing listens to it afterwards", (inner) => {
+    let listens = false;
+    return {
+      remove(keys, options) {
+        if (!listens) options?.signal?.addEventListener("abort", () => undefined);
+        listens = true;
+        return inner.remove(keys, options);
+      },
+    };
+  }),
   canary("an aborted write leaves its beginning", "hostile: a create that is aborted while it waits for its body rejects with signal.reason and leaves nothing", (inner) => ({
     async create(key, body, options) {
       try {

@@ -1,7 +1,8 @@
 /**
- * Calls `action` once `signal` aborts, at once if it has already. However many calls wait for one signal, it has one listener of this
- * package: Node takes more than ten for a leak and warns, and one signal for a hundred reads is none.
+ * Calls `action` once `signal` aborts, at once if it has already, never without a signal. However many calls wait for one signal, it
+ * has one listener of this package: Node takes more than ten for a leak and warns, and one signal for a thousand calls is none.
  *
+ * @param action - Must not throw: others wait behind it.
  * @returns What ends the waiting. To be called in any case, so that the signal does not keep what `action` holds.
  */
 export function onAbort(signal: AbortSignal | undefined, action: () => void): () => void {
