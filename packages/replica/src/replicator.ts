@@ -3,6 +3,7 @@ import type { LogSource } from "@holdfast/wal";
 import { beginStream, type BegunStream } from "./begin-stream.js";
 import type { SnapshotSource } from "./log-snapshots.js";
 import type { ReplicaClient } from "./replica-client.js";
+import { Chore } from "./replicator-chore.js";
 import { closed, isFinal, retryDelayMs, sourceChanged } from "./replicator-failures.js";
 import { replicatorSettings, type ReplicatorRetention, type ReplicatorSettings } from "./replicator-settings.js";
 import type { ReplicatorStatus } from "./replicator-status.js";
@@ -63,7 +64,7 @@ export async function openReplicator(options: ReplicatorOptions): Promise<Replic
   return replicator;
 }
 
-/** What somebody waits for: a record, or the end of a pass through everything that is new. */
+/** What somebody waits for: a record, or the end of a pass through everything that was new when it began. */
 type Awaited = { readonly seq: number } | { readonly pass: number };
 
 interface Waiter {
@@ -72,7 +73,7 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** One loop: read what is new, send it, sleep. Nothing else touches the target. */
+/** One loop: read what is new and send it, sleep. Nothing else touches the target. */
 class LogReplicator implements Replicator {
   readonly #settings: ReplicatorSettings;
   readonly #stop = new AbortController();
@@ -81,9 +82,8 @@ class LogReplicator implements Replicator {
   #passes = 0;
   #writer: StreamWriter | undefined;
   #snapshots: SnapshotShipper | undefined;
-  /** By the monotonic clock; −∞: never. */
-  #lookedForSnapshotsMs = -Infinity;
-  #retainedMs = -Infinity;
+  readonly #snapshotChore: Chore;
+  readonly #retentionChore: Chore;
   /** Of the log that the writer ships. */
   #logId: string | undefined;
   #uncompared: BegunStream["uncompared"];
@@ -99,7 +99,10 @@ class LogReplicator implements Replicator {
   #isWoken = false;
 
   constructor(settings: ReplicatorSettings) {
+    const { clock, snapshotMs, retention } = settings;
     this.#settings = settings;
+    this.#snapshotChore = new Chore(clock, snapshotMs);
+    this.#retentionChore = new Chore(clock, retention?.everyMs ?? Infinity);
   }
 
   async start(signal: AbortSignal | undefined): Promise<void> {
@@ -159,18 +162,11 @@ class LogReplicator implements Replicator {
     const { batchMs } = this.#settings;
     while (!this.#isStopped()) {
       try {
+        // Only what was there when a pass began is in it.
+        const isLast = this.#isClosing;
         this.#passes += 1;
-        const isEnd = await this.#ship();
-        this.#resolveWaiters(false);
-        if (isEnd) {
-          await this.#shipSnapshot();
-          await this.#retain();
-        }
-        this.#failures = 0;
-        this.#lastError = undefined;
-        this.#resolveWaiters(isEnd);
-        if (!isEnd) continue;
-        if (this.#isClosing) return;
+        await this.#pass();
+        if (isLast) return;
         await this.#sleep(batchMs);
       } catch (error) {
         if (this.#isStopped()) return;
@@ -185,56 +181,67 @@ class LogReplicator implements Replicator {
     }
   }
 
-  /** Sends one segment of what is new. @returns Whether that was all. */
-  async #ship(): Promise<boolean> {
+  /** Ships what the source has that is new: a segment as soon as there is enough for one, and the rest at the end. */
+  async #pass(): Promise<void> {
     const { source, batchBytes } = this.#settings;
     const { signal } = this.#stop;
     const writer = this.#writer ?? (await this.#begin(signal));
-    if (writer === undefined) return true;
-    if (source.logId !== this.#logId) throw sourceChanged("another log is in its place");
-    let isEnd = true;
-    if (writer.pendingBytes < batchBytes) {
+    if (writer !== undefined) {
+      if (source.logId !== this.#logId) throw sourceChanged("another log is in its place");
+      // Left by a failure; nothing is added to so much.
+      if (writer.pendingBytes >= batchBytes) await this.#send(writer);
       for await (const { firstSeq, committedAtMs, values } of source.readBatches({ from: writer.gatheredSeq, signal })) {
         if (firstSeq !== writer.gatheredSeq) throw sourceChanged(`it goes on with record ${firstSeq} instead of ${writer.gatheredSeq}`);
-        await this.#compare();
+        if (this.#uncompared !== undefined) await this.#compare(this.#uncompared);
         this.#oldestPendingMs ??= committedAtMs;
         writer.add({ firstSeq, committedAtMs, records: values });
-        isEnd = writer.pendingBytes < batchBytes;
-        if (!isEnd) break;
+        if (writer.pendingBytes < batchBytes) continue;
+        await this.#send(writer);
+        await this.#doChores(false);
+        this.#succeeded(false);
       }
-    } else isEnd = false;
-    if (!writer.hasRecords()) return true;
-    await writer.send({ signal });
-    if (!writer.hasRecords()) this.#oldestPendingMs = undefined;
-    return isEnd && !writer.hasRecords();
+      while (writer.hasRecords()) await this.#send(writer);
+    }
+    await this.#doChores(true);
+    this.#succeeded(true);
   }
 
-  /** Of what is in the replica; if it is time, or somebody is in a hurry. */
+  async #send(writer: StreamWriter): Promise<void> {
+    await writer.send({ signal: this.#stop.signal });
+    if (!writer.hasRecords()) this.#oldestPendingMs = undefined;
+    this.#resolveWaiters(false);
+  }
+
+  /** @param isAtRest - Whether everything is shipped. */
+  async #doChores(isAtRest: boolean): Promise<void> {
+    const isHurried = isAtRest && (this.#isClosing || [...this.#waiters].some(({ awaited }) => "pass" in awaited));
+    if (isHurried) this.#snapshotChore.hurry();
+    await this.#snapshotChore.doIfDue(isAtRest, () => this.#shipSnapshot());
+    await this.#retentionChore.doIfDue(isAtRest, () => this.#retain());
+  }
+
+  #succeeded(isEnd: boolean): void {
+    this.#failures = 0;
+    this.#lastError = undefined;
+    this.#resolveWaiters(isEnd);
+  }
+
   async #shipSnapshot(): Promise<void> {
-    const { clock, snapshotMs } = this.#settings;
-    const nowMs = clock.monotonic();
-    const isHurried = this.#isClosing || [...this.#waiters].some(({ awaited }) => "pass" in awaited);
-    if (this.#snapshots === undefined || (!isHurried && nowMs - this.#lookedForSnapshotsMs < snapshotMs)) return;
     // Something may be needless since it is there.
-    if (await this.#snapshots.ship({ signal: this.#stop.signal })) this.#retainedMs = -Infinity;
-    this.#lookedForSnapshotsMs = nowMs;
+    if ((await this.#snapshots?.ship({ signal: this.#stop.signal })) === true) this.#retentionChore.hurry();
   }
 
   /** Never the generation that is written, nor what would have to stand in for a damaged snapshot. */
   async #retain(): Promise<void> {
     const { target, retention, clock } = this.#settings;
-    const monotonicMs = clock.monotonic();
-    if (retention === undefined || this.#writer === undefined || monotonicMs - this.#retainedMs < retention.everyMs) return;
+    if (retention === undefined || this.#writer === undefined) return;
     const { signal } = this.#stop;
     const isUsable = (snapshot: { readonly generation: string; readonly index: bigint }): Promise<boolean> => isWholeSnapshot(target, snapshot, { signal });
     await enforceRetention(target, retention, { inUse: this.#writer.generation, nowMs: clock.now(), isUsable, signal });
-    this.#retainedMs = monotonicMs;
   }
 
   /** What the replica ends with is what the source has there. */
-  async #compare(): Promise<void> {
-    if (this.#uncompared === undefined) return;
-    const { seq, value } = this.#uncompared;
+  async #compare({ seq, value }: NonNullable<BegunStream["uncompared"]>): Promise<void> {
     const record = await this.#settings.source.get(seq, { signal: this.#stop.signal });
     if (record === undefined || Buffer.compare(record.value, value) !== 0) throw sourceChanged(`record ${seq} is not the one that was replicated`);
     this.#uncompared = undefined;
