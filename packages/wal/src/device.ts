@@ -1,5 +1,5 @@
 import type { CommitBuffer } from "./commit-buffer.js";
-import type { LogRecovery } from "./types.js";
+import type { LogParent, LogRecovery } from "./types.js";
 
 /** A commit as it is stored: records `u32 length ‖ bytes`, one after the other, in `bytes` from `start` to `end`. Checked. */
 export interface StoredCommit {
@@ -49,6 +49,8 @@ export interface LogWriter extends CommitSource {
   readonly unmarked: boolean;
   /** 32 hexadecimal digits; `undefined` while a new log has no file. */
   readonly logId: string | undefined;
+  /** The log that this one was restored from. */
+  parent(signal: AbortSignal | undefined): Promise<LogParent | undefined>;
   readonly recovery: LogRecovery;
   readonly segment: number;
   readonly rotations: number;

@@ -4,14 +4,15 @@ import type { CommitBuffer } from "./commit-buffer.js";
 import type { CommitCursor, CommitRange, LogWriter } from "./device.js";
 import { announceProblem, announceSegment } from "./diagnostics.js";
 import { WalError } from "./errors.js";
-import { BLOCK_BYTES, FRAME_HEADER_BYTES, FrameKind, SEGMENT_HEADER_BYTES, TRIM_BODY_BYTES, type Begin, type Floor } from "./format/segment.js";
+import { BLOCK_BYTES, FRAME_HEADER_BYTES, FrameKind, SEGMENT_HEADER_BYTES, TRIM_BODY_BYTES, type Begin, type Floor, type ParentLog } from "./format/segment.js";
 import { recoverFiles, type RecoveredFiles } from "./file-recovery.js";
 import { FileTidier } from "./file-tidier.js";
 import { absorbHead, followHead, readCopy, type Inheritance } from "./inheritance.js";
+import { namedParent } from "./log-parent.js";
 import { notApplied, SegmentFiles, type SegmentFilesOptions } from "./segment-files.js";
 import type { SegmentChain } from "./segment-chain.js";
 import { readSegments, type SegmentHistory } from "./segment-reader.js";
-import type { LogRecovery } from "./types.js";
+import type { LogParent, LogRecovery } from "./types.js";
 import { withoutEffect } from "./without-effect.js";
 
 /** What {@link openFileWriter} needs. */
@@ -58,6 +59,8 @@ class FileWriter implements LogWriter {
   #current: ActiveSegment | undefined;
   readonly #files: SegmentFiles;
   readonly #tidier: FileTidier;
+  /** Stated by every segment, so that the newest one tells it whatever was trimmed. */
+  readonly #parent: ParentLog | undefined;
   #floor: Floor;
   /** The part of the floor that is known to be durable: proven when the log was opened, or written by this handle. */
   #durableFloorSeq: number;
@@ -77,6 +80,7 @@ class FileWriter implements LogWriter {
       floorNumber: () => this.#floor.number,
       currentNumber: () => this.segment,
     });
+    this.#parent = found.headBegin === undefined ? options.settings.parent : found.headBegin.parent;
     this.#floor = found.floor;
     this.#durableFloorSeq = found.provenFloorSeq;
     this.#committedAtMs = found.committedAtMs;
@@ -105,6 +109,10 @@ class FileWriter implements LogWriter {
 
   get logId(): string | undefined {
     return this.#files.logId;
+  }
+
+  parent(): Promise<LogParent | undefined> {
+    return Promise.resolve(namedParent(this.#parent));
   }
 
   get segment(): number {
@@ -237,7 +245,7 @@ class FileWriter implements LogWriter {
       lastSeq: old.writtenSeq,
       inheritedThrough: old.writtenSeq,
       floor: this.#floor,
-      parent: undefined,
+      parent: this.#parent,
       committedAtMs: this.#now(),
     });
     this.#use(next);
@@ -279,7 +287,7 @@ class FileWriter implements LogWriter {
       lastSeq,
       inheritedThrough: this.#found.nextSeq - 1,
       floor,
-      parent: undefined,
+      parent: this.#parent,
       // Copies keep their times, and no frame may be older than the one before it.
       committedAtMs: copies[0]?.frame.committedAtMs ?? this.#now(),
     };

@@ -1,3 +1,4 @@
+import { onAbort } from "@holdfast/storage";
 import { trimmed, RecordIterator, type ReadableLog } from "./read.js";
 import { checkReadRange } from "./options.js";
 import type { Codec, FollowOptions, LogRecord } from "./types.js";
@@ -22,7 +23,7 @@ async function* follow<T>(log: ReadableLog, codec: Codec<T>, options: FollowOpti
   const aborted = (): boolean => signal?.aborted === true;
   const alarm = new Alarm();
   const stop = signals.whenMore(alarm.ring);
-  signal?.addEventListener("abort", alarm.ring);
+  const letGo = onAbort(signal, alarm.ring);
   try {
     let next = options.from ?? log.firstSeq();
     let isDefault = options.from === undefined;
@@ -52,7 +53,7 @@ async function* follow<T>(log: ReadableLog, codec: Codec<T>, options: FollowOpti
     throw error;
   } finally {
     stop();
-    signal?.removeEventListener("abort", alarm.ring);
+    letGo();
   }
 }
 

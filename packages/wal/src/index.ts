@@ -19,6 +19,7 @@ export type {
   Log,
   LogBatch,
   LogOptions,
+  LogParent,
   LogReader,
   LogReaderOptions,
   LogRecord,

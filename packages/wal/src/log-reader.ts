@@ -11,11 +11,13 @@ import { requireObjects } from "./object-end.js";
 import { ObjectView } from "./object-view.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
 import type { HeadPlan, NewLogPlan } from "./format/plan.js";
+import type { ParentLog } from "./format/segment.js";
+import { namedParent } from "./log-parent.js";
 import type { RemoteLog } from "./remote-log.js";
 import { SegmentChain } from "./segment-chain.js";
 import { readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
 import { Successors } from "./successors.js";
-import type { Codec, FollowOptions, LogBatch, LogReader, LogReaderOptions, LogRecord, ReadRange } from "./types.js";
+import type { Codec, FollowOptions, LogBatch, LogParent, LogReader, LogReaderOptions, LogRecord, ReadRange } from "./types.js";
 
 /**
  * Opens a log for reading, in any process, while another one may write to it. Takes no lock, fences nobody and writes nothing.
@@ -88,6 +90,10 @@ class RemoteLogReader<T> implements LogReader<T> {
     return this.#log.logId();
   }
 
+  parent(options?: { readonly signal?: AbortSignal | undefined }): Promise<LogParent | undefined> {
+    return this.#log.parent(options?.signal);
+  }
+
   read(range: ReadRange = {}): AsyncIterable<LogRecord<T>> {
     return readRecords(this.#readable, this.#codec, range);
   }
@@ -156,6 +162,7 @@ class LogFiles implements RemoteLog, SegmentHistory {
   #head: HeadSegment | undefined;
   #numbers = "";
   #logId: Uint8Array | undefined;
+  #parent: ParentLog | undefined;
   #floorSeq = 1;
   #refreshing: Promise<void> | undefined;
 
@@ -171,6 +178,10 @@ class LogFiles implements RemoteLog, SegmentHistory {
 
   logId(): string | undefined {
     return this.#logId === undefined ? undefined : Buffer.from(this.#logId).toString("hex");
+  }
+
+  parent(): Promise<LogParent | undefined> {
+    return Promise.resolve(namedParent(this.#parent));
   }
 
   firstSeq(): number {
@@ -239,6 +250,7 @@ class LogFiles implements RemoteLog, SegmentHistory {
     // What a reader is in the middle of stays as it is.
     if (this.#chain !== undefined) await chain.continueFrom(this.#chain);
     this.#logId = plan.logId;
+    this.#parent = plan.head.begin.parent;
     this.#head = head;
     this.#chain = chain;
     this.#floorSeq = Math.max(this.#floorSeq, plan.floor.seq);

@@ -14,7 +14,7 @@ import { failureBy, refusalAfter } from "./log-failure.js";
 import { checkSeq, type LogSettings } from "./options.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
 import { SyncTimer } from "./sync-timer.js";
-import type { AppendOptions, Codec, FollowOptions, Log, LogBatch, LogRecord, LogRecovery, LogStats, ReadRange } from "./types.js";
+import type { AppendOptions, Codec, FollowOptions, Log, LogBatch, LogParent, LogRecord, LogRecovery, LogStats, ReadRange } from "./types.js";
 import { RangeWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
 
 /** What a {@link DurableLog} keeps to. */
@@ -90,6 +90,10 @@ export class DurableLog<T> implements Log<T> {
 
   get logId(): string | undefined {
     return this.#writer.logId;
+  }
+
+  parent(options?: { readonly signal?: AbortSignal | undefined }): Promise<LogParent | undefined> {
+    return this.#writer.parent(options?.signal);
   }
 
   get recovery(): LogRecovery {

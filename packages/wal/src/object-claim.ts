@@ -1,5 +1,6 @@
 import { WalError } from "./errors.js";
 import { encodeClaim, isSameId, seqAfter, type ObjectHeader, type Term } from "./format/object.js";
+import type { ParentLog } from "./format/segment.js";
 import type { LogObjects } from "./log-objects.js";
 import { corruptObject } from "./object-check.js";
 import { createOwn } from "./object-create.js";
@@ -16,6 +17,8 @@ export interface ClaimOptions {
   readonly takeoverTimeoutMs: number;
   /** Sequence number of the first record if the log is new. */
   readonly startSeq: number;
+  /** What it was restored from if it is new. */
+  readonly parent: ParentLog | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -64,7 +67,7 @@ export async function claimTerm(options: ClaimOptions): Promise<ClaimedTerm> {
     const nextSeq = previous === undefined ? startSeq : seqAfter(previous);
     const committedAtMs = Math.max(previous?.committedAtMs ?? 0, policy.clock.now());
     const by = { term: position, writerId: policy.random.bytes(16), logId: origin?.logId ?? policy.random.bytes(16) };
-    const claim = encodeClaim({ position, firstSeq: nextSeq, committedAtMs }, by.writerId, by.logId);
+    const claim = encodeClaim({ position, firstSeq: nextSeq, committedAtMs }, by.writerId, by.logId, previous === undefined ? options.parent : undefined);
     const creation = await createOwn(objects, logKey(objects.prefix, position), claim, policy, signal);
     if (creation.state === "taken") {
       if (creation.outcome === "unknown") outcome = "unknown";

@@ -1,9 +1,11 @@
 import { WalError } from "./errors.js";
-import { ObjectKind, type ObjectHeader } from "./format/object.js";
+import { isSameId, ObjectKind, type ObjectHeader } from "./format/object.js";
 import type { ListedObject, LogObjects } from "./log-objects.js";
 import { corruptObject, requireHeader } from "./object-check.js";
 import { isReserveKey, parseSegmentKey } from "./layout.js";
 import { isObjectKey, logKey, trimKey } from "./object-layout.js";
+import { namedParent } from "./log-parent.js";
+import type { LogParent } from "./types.js";
 
 /** What listings show of a log. The end is the log's; where the unpacked objects begin is a good guess. */
 export interface ListedLog {
@@ -82,6 +84,14 @@ export async function readOrigin(objects: LogObjects, listed: number | undefined
     if (looks === MAX_LOOKS) throw missing(objects, Math.max(floor, 1), key);
     floor = undefined;
   }
+}
+
+/** What a log was restored from: the claim at position 1, which is never removed, says it. */
+export async function readParent(objects: LogObjects, { logId }: LogOrigin, signal: AbortSignal | undefined): Promise<LogParent | undefined> {
+  const claim = await readNewest(objects, 1, signal);
+  if (claim === undefined) throw missing(objects, 1);
+  if (!isSameId(claim.logId, logId)) throw corruptObject(logKey(objects.prefix, 1), 1, "it is an object of another log");
+  return namedParent(claim.parent);
 }
 
 /** The header of the newest object, or `undefined` if it is not there, so that it was not the newest. */

@@ -3,12 +3,13 @@ import type { CommitCursor, CommitRange } from "./device.js";
 import { isSameId, seqAfter, type ObjectHeader } from "./format/object.js";
 import type { LogObjects } from "./log-objects.js";
 import { corruptObject, soundObject } from "./object-check.js";
-import { listLog, readNewest, readOrigin, type LogOrigin } from "./object-end.js";
+import { listLog, readNewest, readOrigin, readParent, type LogOrigin } from "./object-end.js";
 import type { ObjectHistory } from "./object-history.js";
 import { logKey } from "./object-layout.js";
 import { readObjects } from "./object-reader.js";
 import { PositionIndex } from "./position-index.js";
 import type { RemoteLog } from "./remote-log.js";
+import type { LogParent } from "./types.js";
 
 /**
  * A log on object storage that somebody else writes. The end is what the newest object says, and a listing alone shows which one
@@ -37,6 +38,10 @@ export class ObjectView implements RemoteLog, ObjectHistory {
 
   logId(): string | undefined {
     return this.#origin === undefined ? undefined : Buffer.from(this.#origin.logId).toString("hex");
+  }
+
+  async parent(signal: AbortSignal | undefined): Promise<LogParent | undefined> {
+    return this.#origin === undefined ? undefined : readParent(this.objects, this.#origin, signal);
   }
 
   firstSeq(): number {

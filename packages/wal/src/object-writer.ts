@@ -8,7 +8,7 @@ import { encodeFloor, OBJECT_HEADER_BYTES, sealCommit } from "./format/object.js
 import { LogObjects } from "./log-objects.js";
 import { claimTerm, type ClaimedTerm } from "./object-claim.js";
 import { createOwn, createShared } from "./object-create.js";
-import { listLog, readNewest, readOrigin, type LogOrigin } from "./object-end.js";
+import { listLog, readNewest, readOrigin, readParent, type LogOrigin } from "./object-end.js";
 import type { ObjectHistory } from "./object-history.js";
 import { logKey, trimKey } from "./object-layout.js";
 import { ObjectPacker } from "./object-packer.js";
@@ -18,7 +18,7 @@ import { removeTrimmed } from "./object-trim.js";
 import type { LogSettings } from "./options.js";
 import { PositionIndex } from "./position-index.js";
 import type { RetryPolicy } from "./retry.js";
-import type { LogRecovery } from "./types.js";
+import type { LogParent, LogRecovery } from "./types.js";
 import { withoutEffect } from "./without-effect.js";
 
 /** What {@link openObjectWriter} needs. */
@@ -35,9 +35,9 @@ export interface ObjectWriterOptions {
 export async function openObjectWriter(options: ObjectWriterOptions): Promise<LogWriter> {
   const { storage, prefix, settings, clock, random, signal } = options;
   const objects = new LogObjects(storage, prefix);
-  const { commitTimeoutMs, takeoverTimeoutMs, startSeq } = settings;
+  const { commitTimeoutMs, takeoverTimeoutMs, startSeq, parent } = settings;
   const policy = { clock, random, timeoutMs: commitTimeoutMs };
-  return new ObjectWriter(objects, settings, policy, await claimTerm({ objects, policy, takeoverTimeoutMs, startSeq, signal }));
+  return new ObjectWriter(objects, settings, policy, await claimTerm({ objects, policy, takeoverTimeoutMs, startSeq, parent, signal }));
 }
 
 /** One commit is one object, created at the position behind the newest one. Whose create succeeds there is the writer. */
@@ -93,6 +93,10 @@ class ObjectWriter implements LogWriter, ObjectHistory {
 
   get logId(): string {
     return Buffer.from(this.#origin.logId).toString("hex");
+  }
+
+  parent(signal: AbortSignal | undefined): Promise<LogParent | undefined> {
+    return readParent(this.objects, this.#origin, signal);
   }
 
   get segment(): number {

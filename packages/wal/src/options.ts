@@ -1,7 +1,8 @@
 import { WalError } from "./errors.js";
 import { MAX_PACK_OBJECTS } from "./format/object.js";
+import type { ParentLog } from "./format/segment.js";
 import type { MergeOptions } from "./object-merge.js";
-import type { LogOptions, ReadRange } from "./types.js";
+import type { LogOptions, LogParent, ReadRange } from "./types.js";
 
 /** The numbers of {@link LogOptions}, defaults filled in and bounds checked. */
 export interface LogSettings {
@@ -11,6 +12,7 @@ export interface LogSettings {
   readonly commitAlignBytes: 8 | 4096;
   readonly idleMarkerMs: number;
   readonly startSeq: number;
+  readonly parent: ParentLog | undefined;
   readonly prepareAhead: boolean;
   /** `undefined`: synced. */
   readonly syncEveryMs: number | undefined;
@@ -28,13 +30,15 @@ export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
   // Callers in plain JavaScript are told what the type would have told them.
   if (![8, 4096].includes(commitAlignBytes)) throw invalid("openLog", "commitAlignBytes must be 8 or 4096");
   if (durability !== "synced" && typeof durability !== "object") throw invalid("openLog", 'durability must be "synced" or { syncEveryMs }');
+  const startSeq = within("startSeq", options.startSeq, 1, 1, Number.MAX_SAFE_INTEGER);
   return {
     segmentBytes: within("segmentBytes", options.segmentBytes, 64 * MIB, 16 * 1024, 1024 * MIB),
     maxCommitBytes: within("maxCommitBytes", options.maxCommitBytes, 16 * MIB, 4096, 16 * MIB),
     maxPendingBytes: within("maxPendingBytes", options.maxPendingBytes, 32 * MIB, 0, 1024 * MIB),
     commitAlignBytes,
     idleMarkerMs: within("idleMarkerMs", options.idleMarkerMs, 50, 1, 60_000),
-    startSeq: within("startSeq", options.startSeq, 1, 1, Number.MAX_SAFE_INTEGER),
+    startSeq,
+    parent: options.parent === undefined ? undefined : parentLog(options.parent, startSeq),
     prepareAhead: options.prepareAhead ?? true,
     syncEveryMs: durability === "synced" ? undefined : within("durability.syncEveryMs", durability.syncEveryMs, 1000, 1, 60_000),
     lingerMs: within("lingerMs", options.lingerMs, 0, 0, 10_000),
@@ -66,6 +70,11 @@ export function checkReadRange(operation: string, range: ReadRange): WalError | 
 export function checkSeq(operation: string, name: string, seq: number): WalError | undefined {
   if (Number.isSafeInteger(seq) && seq >= 1) return undefined;
   return invalid(operation, `${name} is ${seq}; a sequence number is a whole number from 1 to 2^53 − 1`);
+}
+
+function parentLog({ logId, seq }: LogParent, startSeq: number): ParentLog {
+  if (!/^(?!0{32})[0-9a-f]{32}$/.test(logId)) throw invalid("openLog", "parent.logId must be 32 hexadecimal digits, not all of them 0");
+  return { logId: new Uint8Array(Buffer.from(logId, "hex")), seq: wholeNumber("openLog", "parent.seq", seq, startSeq - 1, Number.MAX_SAFE_INTEGER) };
 }
 
 const MIB = 1024 * 1024;

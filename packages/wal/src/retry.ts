@@ -1,3 +1,4 @@
+import { onAbort } from "@holdfast/storage";
 import type { Clock, RandomSource } from "@holdfast/storage/ports";
 
 /** Time, chance and patience for requests that have to be made again. */
@@ -32,16 +33,16 @@ export class Retry {
     const part = ((this.#policy.random.bytes(1)[0] ?? 0) + 1) / 256;
     const delayMs = (this.#pauseMs * (1 + part)) / 2;
     this.#pauseMs = Math.min(this.#pauseMs * 2, LAST_PAUSE_MS);
-    let wake = (): void => undefined;
     await new Promise<void>((resolve) => {
-      const cancel = this.#policy.clock.setTimer(resolve, delayMs);
-      wake = () => {
+      const cancel = this.#policy.clock.setTimer(() => {
+        letGo();
+        resolve();
+      }, delayMs);
+      const letGo = onAbort(signal, () => {
         cancel();
         resolve();
-      };
-      signal?.addEventListener("abort", wake);
+      });
     });
-    signal?.removeEventListener("abort", wake);
     signal?.throwIfAborted();
   }
 }

@@ -42,6 +42,8 @@ export interface LogOptions<T = Uint8Array> {
   readonly idleMarkerMs?: number | undefined;
   /** Sequence number of the first record if the log is new: 1 to 2^53 − 1. Default 1. Settled by the first append, on object storage by the first opening. */
   readonly startSeq?: number | undefined;
+  /** If the log is new: which log it was restored from, and where it departs from it. Settled as `startSeq` is. */
+  readonly parent?: LogParent | undefined;
   /** Prepare zeroed space ahead of small commits, where the file system gains by it. Default true. */
   readonly prepareAhead?: boolean | undefined;
   /** Milliseconds that a commit waits for more appends after its first one, unless it is full: 0 to 10,000. Default 0. */
@@ -61,6 +63,14 @@ export interface LogOptions<T = Uint8Array> {
   readonly clock?: Clock | undefined;
   readonly random?: RandomSource | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The log that a restored one was made from. */
+export interface LogParent {
+  /** 32 hexadecimal digits. */
+  readonly logId: string;
+  /** The last record that both have: from `startSeq - 1` to 2^53 − 1. What comes behind it is each log's own. */
+  readonly seq: number;
 }
 
 /** Options of `openLogReader`. */
@@ -189,6 +199,8 @@ export interface LogSource<T> {
   get(seq: number, options?: { readonly signal?: AbortSignal | undefined }): Promise<LogRecord<T> | undefined>;
   /** Durable records from `from` on, and then those to come; ends when the signal aborts or the log is closed. */
   follow(options?: FollowOptions): AsyncIterable<LogRecord<T>>;
+  /** The log that this one was restored from; `undefined` if it was not, or a reader has not found it yet. Costs a request on object storage. */
+  parent(options?: { readonly signal?: AbortSignal | undefined }): Promise<LogParent | undefined>;
   /** The first sequence number that is kept. */
   readonly firstSeq: number;
 }

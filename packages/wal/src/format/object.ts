@@ -4,7 +4,7 @@
  */
 import { crc32c } from "@holdfast/bytes";
 import { readU32, readU64, writeU32, writeU64 } from "./little-endian.js";
-import { MAX_FRAME_BYTES, MAX_RECORDS_PER_COMMIT } from "./segment.js";
+import { MAX_FRAME_BYTES, MAX_RECORDS_PER_COMMIT, type ParentLog } from "./segment.js";
 
 /** Bytes of the header. A claim is nothing else, and no other object below `log/` is that short: so a listing tells them apart. */
 export const OBJECT_HEADER_BYTES = 128;
@@ -40,6 +40,8 @@ export interface ObjectHeader {
   readonly bodyCrc: number;
   /** Unix milliseconds, never less than at the position before; pack, floor: 0. */
   readonly committedAtMs: number;
+  /** Of the claim at position 1 of a restored log; else `undefined`. */
+  readonly parent: ParentLog | undefined;
 }
 
 /**
@@ -87,14 +89,14 @@ export interface LogPlace {
 /** Makes a commit of `bytes`, whose records (`u32 length ‖ bytes` each) lie behind room for the header. */
 export function sealCommit(bytes: Uint8Array, { position, firstSeq, committedAtMs }: LogPlace, recordCount: number, by: Term): void {
   const body = bytes.subarray(OBJECT_HEADER_BYTES);
-  const header = { firstPosition: position, lastPosition: position, firstSeq, recordCount, committedAtMs, ...by, bodyBytes: body.length, bodyCrc: crc32c(body) };
+  const header = { firstPosition: position, lastPosition: position, firstSeq, recordCount, committedAtMs, ...by, parent: undefined, bodyBytes: body.length, bodyCrc: crc32c(body) };
   encodeObjectHeader(bytes, { kind: ObjectKind.commit, ...header }, objectName(position));
 }
 
-/** The claim that opens a term at a position: 128 bytes. */
-export function encodeClaim({ position, firstSeq, committedAtMs }: LogPlace, writerId: Uint8Array, logId: Uint8Array): Uint8Array {
+/** The claim that opens a term at a position: 128 bytes. Only the one at position 1 may name a parent. */
+export function encodeClaim({ position, firstSeq, committedAtMs }: LogPlace, writerId: Uint8Array, logId: Uint8Array, parent?: ParentLog): Uint8Array {
   const bytes = new Uint8Array(OBJECT_HEADER_BYTES);
-  const header = { ...NO_BODY, firstPosition: position, lastPosition: position, firstSeq, committedAtMs, term: position, writerId, logId };
+  const header = { ...NO_BODY, firstPosition: position, lastPosition: position, firstSeq, committedAtMs, term: position, writerId, logId, parent };
   encodeObjectHeader(bytes, { kind: ObjectKind.claim, ...header }, objectName(position));
   return bytes;
 }
@@ -144,7 +146,9 @@ function encodeObjectHeader(bytes: Uint8Array, header: ObjectHeader, name: strin
   writeU64(bytes, TERM, header.term);
   bytes.set(header.writerId, WRITER_ID);
   bytes.set(header.logId, LOG_ID);
-  writeU64(bytes, BODY_BYTES, header.bodyBytes);
+  // A claim has no body, and so the field is free.
+  writeU64(bytes, BODY_BYTES, header.parent?.seq ?? header.bodyBytes);
+  if (header.parent !== undefined) bytes.set(header.parent.logId.subarray(0, 16), PARENT_LOG_ID);
   writeU32(bytes, BODY_CRC, header.bodyCrc);
   writeU64(bytes, COMMITTED_AT, header.committedAtMs);
   writeU32(bytes, HEADER_CRC, headerCrc(bytes, 0, name));
@@ -164,6 +168,7 @@ export function decodeObjectHeader(bytes: Uint8Array, at: number, name: string):
   if (version !== OBJECT_VERSION) return { state: "unsupported", version };
   const kind = bytes[at + KIND];
   const number = (offset: number): number => readU64(bytes, at + offset);
+  const hasParent = !isZero(bytes, at + PARENT_LOG_ID, at + HEADER_CRC);
   const header = {
     firstPosition: number(FIRST_POSITION),
     lastPosition: number(LAST_POSITION),
@@ -172,11 +177,12 @@ export function decodeObjectHeader(bytes: Uint8Array, at: number, name: string):
     term: number(TERM),
     writerId: copyOf(bytes, at + WRITER_ID, 16),
     logId: copyOf(bytes, at + LOG_ID, 16),
-    bodyBytes: number(BODY_BYTES),
+    bodyBytes: hasParent ? 0 : number(BODY_BYTES),
     bodyCrc: readU32(bytes, at + BODY_CRC),
     committedAtMs: number(COMMITTED_AT),
+    parent: hasParent ? { logId: copyOf(bytes, at + PARENT_LOG_ID, 16), seq: number(BODY_BYTES) } : undefined,
   };
-  const isSound = isZero(bytes, at + KIND + 1, at + FIRST_POSITION) && isZero(bytes, at + RESERVED, at + HEADER_CRC) && areBounded(header);
+  const isSound = isZero(bytes, at + KIND + 1, at + FIRST_POSITION) && areBounded(header) && (!hasParent || mayHaveParent(kind, header));
   if (!isSound || !isKind(kind) || !RULES[kind](header)) return invalid("its header contradicts itself");
   return { state: "valid", header: { kind, ...header } };
 }
@@ -251,6 +257,10 @@ function isKind(byte: number | undefined): byte is ObjectKind {
   return byte !== undefined && byte >= ObjectKind.commit && byte <= ObjectKind.floor;
 }
 
+function mayHaveParent(kind: number | undefined, { parent, firstPosition, firstSeq }: Fields): boolean {
+  return kind === ObjectKind.claim && firstPosition === 1 && parent !== undefined && parent.seq >= firstSeq - 1;
+}
+
 function areBounded(it: Fields): boolean {
   const numbers = [it.firstPosition, it.lastPosition, it.recordCount, it.term, it.bodyBytes, it.committedAtMs];
   return numbers.every((number) => number >= 0) && it.firstSeq >= 1 && it.recordCount <= Number.MAX_SAFE_INTEGER - it.firstSeq + 1;
@@ -306,8 +316,8 @@ const LOG_ID = 72;
 const BODY_BYTES = 88;
 const BODY_CRC = 96;
 const COMMITTED_AT = 100;
-const RESERVED = 108;
+const PARENT_LOG_ID = 108;
 const HEADER_CRC = 124;
 
 const NO_BODY = { recordCount: 0, bodyBytes: 0, bodyCrc: 0 };
-const NO_WRITER = { term: 0, writerId: new Uint8Array(16), committedAtMs: 0 };
+const NO_WRITER = { term: 0, writerId: new Uint8Array(16), committedAtMs: 0, parent: undefined };

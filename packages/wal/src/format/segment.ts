@@ -94,6 +94,13 @@ export interface Predecessor {
   readonly provenBytes: number;
 }
 
+/** The log that a restored one was made from, and the last sequence number that both have. */
+export interface ParentLog {
+  /** 16 bytes, not all of them 0. */
+  readonly logId: Uint8Array;
+  readonly seq: number;
+}
+
 /** What is known when a segment is put to use: the content of its `begin` frame. */
 export interface Begin {
   /** `undefined`: the log's first segment. */
@@ -104,7 +111,7 @@ export interface Begin {
   readonly inheritedThrough: number;
   readonly floor: Floor;
   /** The log this one was restored from, and the sequence number there. */
-  readonly parent: { readonly logId: Uint8Array; readonly seq: number } | undefined;
+  readonly parent: ParentLog | undefined;
   /** Unix milliseconds, not less than in any frame before. */
   readonly committedAtMs: number;
 }
