@@ -1,3 +1,4 @@
+import { onAbort } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
 
 /** What wakes a follower. */
@@ -27,7 +28,7 @@ export class Announcements {
     };
     const listeners = this.#listeners.get(generation) ?? new Set();
     this.#listeners.set(generation, listeners.add(wake));
-    signal?.addEventListener("abort", wake);
+    const letGo = onAbort(signal, wake);
     return {
       forget: () => {
         isAnnounced = false;
@@ -41,7 +42,7 @@ export class Announcements {
         cancel?.();
       },
       close: () => {
-        signal?.removeEventListener("abort", wake);
+        letGo();
         listeners.delete(wake);
         if (listeners.size === 0) this.#listeners.delete(generation);
       },

@@ -1,3 +1,4 @@
+import { onAbort } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
 import type { WalSegmentInfo } from "./infos.js";
 import { formatIndex, formatOffset } from "./numbers.js";
@@ -103,14 +104,11 @@ export class WalSegmentIterator implements AsyncIterable<WalSegmentInfo> {
     signal?.throwIfAborted();
     if (this.takeNotification()) return;
     await new Promise<void>((resolve) => {
+      const letGo = onAbort(signal, resolve);
       this.#notify = () => {
-        signal?.removeEventListener("abort", resolveNow);
+        letGo();
         resolve();
       };
-      const resolveNow = (): void => {
-        resolve();
-      };
-      signal?.addEventListener("abort", resolveNow, { once: true });
     });
     signal?.throwIfAborted();
     this.#isNotified = false;

@@ -1,3 +1,5 @@
+import { onAbort } from "@holdfast/storage";
+
 /** Tells those who wait when something new is there. */
 export class Wakers {
   readonly #waiting = new Set<() => void>();
@@ -13,12 +15,12 @@ export class Wakers {
     return new Promise((resolve) => {
       const done = (): void => {
         this.#waiting.delete(done);
-        signal?.removeEventListener("abort", done);
+        letGo();
         resolve();
       };
       this.#waiting.add(done);
-      signal?.addEventListener("abort", done, { once: true });
-      if (signal?.aborted === true) done();
+      let letGo = (): void => undefined;
+      letGo = onAbort(signal, done);
     });
   }
 }

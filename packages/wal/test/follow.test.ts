@@ -185,6 +185,26 @@ describe.each(everyStore)("following, in $name", (store) => {
 });
 
 describe("following", () => {
+  test("many followers under one signal are no leak to Node", async () => {
+    const warnings: Error[] = [];
+    const keep = (warning: Error): void => {
+      warnings.push(warning);
+    };
+    process.on("warning", keep);
+    onTestFinished(() => void process.off("warning", keep));
+    const log = await openAt(memoryPlace());
+    const controller = new AbortController();
+    const followers = Array.from({ length: 50 }, () => new Follower(log, { signal: controller.signal }));
+    await log.append(bytesOf("a"));
+    await until(() => followers.every((it) => it.lastSeq === 1));
+    controller.abort();
+    await Promise.all(followers.map((it) => it.done));
+    await turns();
+    expect(warnings).toEqual([]);
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
+    await log.close();
+  });
+
   test("of a relaxed log delivers what was synced", async () => {
     const clock = new ManualClock();
     const log = await openAt(memoryPlace(), { durability: { syncEveryMs: 1000 }, idleMarkerMs: 60_000, clock });
