@@ -49,7 +49,7 @@ test.each([
   [{ parent: { ...parent, logId: parent.logId.toUpperCase() } }, "parent.logId"],
   [{ parent: { ...parent, seq: -1 } }, "parent.seq"],
   [{ parent: { ...parent, seq: 3 }, startSeq: 5 }, "parent.seq"],
-])("%j is refused", async (options: Partial<LogOptions>, named) => {
+])("%j is refused", async (options: Pick<LogOptions, "parent" | "startSeq">, named) => {
   const opening = openLog({ storage: memoryBackend(), prefix: "log", ...options });
   await expect(opening).rejects.toMatchObject({ code: "WAL_INVALID_ARGUMENT", message: expect.stringContaining(named) as string });
 });
