@@ -1,6 +1,5 @@
-import { test } from "@fast-check/vitest";
 import fc from "fast-check";
-import { expect } from "vitest";
+import { expect, it } from "vitest";
 import { ByteReader, BytesError, ByteWriter, encodeUtf8, MAX_U64 } from "../src/index.js";
 
 /** One value, how it is written and how it is read. */
@@ -40,24 +39,28 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   })),
 );
 
-test.prop([fc.array(step, { maxLength: 30 }), fc.nat(16), fc.nat(300)])("what is written is read", (steps, before, initialBytes) => {
-  const writer = new ByteWriter({ maxBytes: 10_000, initialBytes });
-  writer.zeros(before);
-  for (const { write } of steps) write(writer);
-  expect(writer.written).toHaveLength(writer.length);
-  const bytes = writer.finish();
+it("what is written is read", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 30 }), fc.nat(16), fc.nat(300), (steps, before, initialBytes) => {
+      const writer = new ByteWriter({ maxBytes: 10_000, initialBytes });
+      writer.zeros(before);
+      for (const { write } of steps) write(writer);
+      expect(writer.written).toHaveLength(writer.length);
+      const bytes = writer.finish();
 
-  // The same into a given array of exactly that size, which lies somewhere in a larger one.
-  const memory = new Uint8Array(bytes.length + 5).fill(0xee);
-  const fixed = new ByteWriter({ into: memory.subarray(3, 3 + bytes.length) });
-  fixed.zeros(before);
-  for (const { write } of steps) write(fixed);
-  expect(fixed.finish()).toEqual(bytes);
-  expect([...memory.subarray(0, 3), ...memory.subarray(-2)]).toEqual([0xee, 0xee, 0xee, 0xee, 0xee]);
+      // The same into a given array of exactly that size, which lies somewhere in a larger one.
+      const memory = new Uint8Array(bytes.length + 5).fill(0xee);
+      const fixed = new ByteWriter({ into: memory.subarray(3, 3 + bytes.length) });
+      fixed.zeros(before);
+      for (const { write } of steps) write(fixed);
+      expect(fixed.finish()).toEqual(bytes);
+      expect([...memory.subarray(0, 3), ...memory.subarray(-2)]).toEqual([0xee, 0xee, 0xee, 0xee, 0xee]);
 
-  const reader = new ByteReader(memory.subarray(3), before, bytes.length);
-  for (const { value, read } of steps) expect(read(reader)).toEqual(value);
-  expect(reader.remaining).toBe(0);
+      const reader = new ByteReader(memory.subarray(3), before, bytes.length);
+      for (const { value, read } of steps) expect(read(reader)).toEqual(value);
+      expect(reader.remaining).toBe(0);
+    }),
+  );
 });
 
 const reads: readonly ((reader: ByteReader, length: number) => unknown)[] = [
@@ -80,32 +83,40 @@ const reads: readonly ((reader: ByteReader, length: number) => unknown)[] = [
 const hostileLength = fc.oneof(fc.nat(20), fc.double(), fc.integer(), fc.constantFrom(0xffff_ffff, 2 ** 53 - 1, 2 ** 53));
 const program = fc.array(fc.tuple(fc.nat(reads.length - 1), hostileLength), { maxLength: 40 });
 
-test.prop([fc.uint8Array({ maxLength: 60 }), program])("any bytes, any reads: an answer that fits, or a BytesError", (bytes, calls) => {
-  const reader = new ByteReader(bytes);
-  for (const [index, length] of calls) {
-    const before = reader.offset;
-    try {
-      const answer = reads[index]!(reader, length);
-      if (answer instanceof Uint8Array) {
-        expect(answer.buffer).toBe(bytes.buffer);
-        expect(answer.length).toBe(reader.offset - before);
+it("any bytes, any reads: an answer that fits, or a BytesError", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 60 }), program, (bytes, calls) => {
+      const reader = new ByteReader(bytes);
+      for (const [index, length] of calls) {
+        const before = reader.offset;
+        try {
+          const answer = reads[index]!(reader, length);
+          if (answer instanceof Uint8Array) {
+            expect(answer.buffer).toBe(bytes.buffer);
+            expect(answer.length).toBe(reader.offset - before);
+          }
+          if (typeof answer === "string") expect(answer.length).toBeLessThanOrEqual(reader.offset - before);
+        } catch (error) {
+          expect(error).toBeInstanceOf(BytesError);
+          expect(reader.offset).toBe(before);
+        }
+        expect(reader.offset).toBeGreaterThanOrEqual(before);
+        expect(reader.offset + reader.remaining).toBe(bytes.length);
       }
-      if (typeof answer === "string") expect(answer.length).toBeLessThanOrEqual(reader.offset - before);
-    } catch (error) {
-      expect(error).toBeInstanceOf(BytesError);
-      expect(reader.offset).toBe(before);
-    }
-    expect(reader.offset).toBeGreaterThanOrEqual(before);
-    expect(reader.offset + reader.remaining).toBe(bytes.length);
-  }
+    }),
+  );
 });
 
-test.prop([fc.uint8Array({ maxLength: 40 }), fc.nat(40), fc.nat(40)])("never reads outside its part", (bytes, one, two) => {
-  const start = Math.min(one, two, bytes.length);
-  const end = Math.min(Math.max(one, two), bytes.length);
-  const reader = new ByteReader(bytes, start, end);
-  const seen: number[] = [];
-  while (reader.remaining > 0) seen.push(reader.u8());
-  expect(seen).toEqual([...bytes.subarray(start, end)]);
-  expect(() => reader.u8()).toThrow(BytesError);
+it("never reads outside its part", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(40), fc.nat(40), (bytes, one, two) => {
+      const start = Math.min(one, two, bytes.length);
+      const end = Math.min(Math.max(one, two), bytes.length);
+      const reader = new ByteReader(bytes, start, end);
+      const seen: number[] = [];
+      while (reader.remaining > 0) seen.push(reader.u8());
+      expect(seen).toEqual([...bytes.subarray(start, end)]);
+      expect(() => reader.u8()).toThrow(BytesError);
+    }),
+  );
 });

@@ -1,4 +1,3 @@
-import { test } from "@fast-check/vitest";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BytesError, decodeUtf8, encodeUtf8 } from "../src/index.js";
@@ -35,14 +34,22 @@ describe("decodeUtf8", () => {
   });
 });
 
-test.prop([fc.string({ unit: "binary" })])("round trip of any well-formed text", (text) => {
-  expect(decodeUtf8(encodeUtf8(text))).toBe(text);
+it("round trip of any well-formed text", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      expect(decodeUtf8(encodeUtf8(text))).toBe(text);
+    }),
+  );
 });
 
-test.prop([fc.uint8Array()])("any bytes are read exactly or refused", (bytes) => {
-  try {
-    expect(encodeUtf8(decodeUtf8(bytes))).toEqual(bytes);
-  } catch (error) {
-    expect(error).toBeInstanceOf(BytesError);
-  }
+it("any bytes are read exactly or refused", () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      try {
+        expect(encodeUtf8(decodeUtf8(bytes))).toEqual(bytes);
+      } catch (error) {
+        expect(error).toBeInstanceOf(BytesError);
+      }
+    }),
+  );
 });

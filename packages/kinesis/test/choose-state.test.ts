@@ -1,4 +1,4 @@
-import { fc, test } from "@fast-check/vitest";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chooseState, type EntryCandidate, type StateChoice } from "../src/choose-state.js";
 
@@ -26,8 +26,12 @@ describe("which state counts", () => {
 
 const entries = fc.array(fc.record({ createdAtMs: fc.bigInt({ min: 0n, max: 9n }), isSnapshot: fc.boolean() }), { maxLength: 6 });
 
-test.prop([entries, entries])("an entry behind the snapshot's own is never passed over", (before, after) => {
-  const behind = after.map(({ createdAtMs }) => entry(createdAtMs));
-  const choice = chooseState({ createdAtMs: 5n }, [...before, entry(5n, true), ...behind]);
-  expect(choice).toEqual({ source: behind.length === 0 ? "snapshot" : "log", superseded: before.length + 1 });
+it("an entry behind the snapshot's own is never passed over", () => {
+  fc.assert(
+    fc.property(entries, entries, (before, after) => {
+      const behind = after.map(({ createdAtMs }) => entry(createdAtMs));
+      const choice = chooseState({ createdAtMs: 5n }, [...before, entry(5n, true), ...behind]);
+      expect(choice).toEqual({ source: behind.length === 0 ? "snapshot" : "log", superseded: before.length + 1 });
+    }),
+  );
 });

@@ -1,4 +1,4 @@
-import { test, fc } from "@fast-check/vitest";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeKinesisConsumer, isStillPending, planResumption, type ConsumerStatus, type KinesisState, type PendingTransition, type Resumption, type StreamStatus } from "../src/index.js";
 import { kinesisState } from "./support/arbitraries.js";
@@ -149,14 +149,18 @@ describe("a transition whose time has come", () => {
   });
 });
 
-test.prop([kinesisState, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })])("of any state: one transition for each stream and consumer, none of them lost, and a plan that stays the same when it is stored", (state, nowMs) => {
-  const { due, pendingTransitions, problems } = planResumption(state, nowMs);
-  expect(due.map(({ transition }) => transition)).toHaveLength(pendingTransitions.length);
-  for (const { transition, delayMs } of due) {
-    expect(isStillPending(transition, pendingTransitions)).toBe(true);
-    expect(delayMs).toBe(transition.readyAtMs > nowMs ? transition.readyAtMs - nowMs : 0n);
-  }
-  const again = planResumption({ ...state, pendingTransitions }, nowMs);
-  expect(again.pendingTransitions).toEqual(pendingTransitions);
-  expect(again.problems.map(({ path }) => path)).toEqual(problems.map(({ path }) => path));
+it("of any state: one transition for each stream and consumer, none of them lost, and a plan that stays the same when it is stored", () => {
+  fc.assert(
+    fc.property(kinesisState, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (state, nowMs) => {
+      const { due, pendingTransitions, problems } = planResumption(state, nowMs);
+      expect(due.map(({ transition }) => transition)).toHaveLength(pendingTransitions.length);
+      for (const { transition, delayMs } of due) {
+        expect(isStillPending(transition, pendingTransitions)).toBe(true);
+        expect(delayMs).toBe(transition.readyAtMs > nowMs ? transition.readyAtMs - nowMs : 0n);
+      }
+      const again = planResumption({ ...state, pendingTransitions }, nowMs);
+      expect(again.pendingTransitions).toEqual(pendingTransitions);
+      expect(again.problems.map(({ path }) => path)).toEqual(problems.map(({ path }) => path));
+    }),
+  );
 });

@@ -1,6 +1,6 @@
 import { JsonError, JsonReader } from "@holdfast/bytes/json";
-import { fc, test } from "@fast-check/vitest";
-import { expect } from "vitest";
+import fc from "fast-check";
+import { expect, it } from "vitest";
 import { readEvent, writeEventLine } from "../src/format/event-line.js";
 import type { FileReading } from "../src/format/file-fault.js";
 import { idOfSegment, idSegment, MAX_ID_BYTES, whyNotId } from "../src/format/id-segment.js";
@@ -16,28 +16,44 @@ function readLine<T>(bytes: Uint8Array, read: (reader: JsonReader) => T): T {
   return value;
 }
 
-test.prop([eventRecord])("an event is one line, and read as it was written", (event) => {
-  const line = writeEventLine(event);
-  expect(line.indexOf(0x0a)).toBe(line.length - 1);
-  expect(readLine(line, readEvent)).toEqual(event);
+it("an event is one line, and read as it was written", () => {
+  fc.assert(
+    fc.property(eventRecord, (event) => {
+      const line = writeEventLine(event);
+      expect(line.indexOf(0x0a)).toBe(line.length - 1);
+      expect(readLine(line, readEvent)).toEqual(event);
+    }),
+  );
 });
 
-test.prop([transcriptRecord])("an entry of a transcript is one line, and read as it was written", (entry) => {
-  const line = writeTranscriptLine(entry);
-  expect(line.indexOf(0x0a)).toBe(line.length - 1);
-  expect(readLine(line, readTranscriptEntry)).toEqual(entry);
+it("an entry of a transcript is one line, and read as it was written", () => {
+  fc.assert(
+    fc.property(transcriptRecord, (entry) => {
+      const line = writeTranscriptLine(entry);
+      expect(line.indexOf(0x0a)).toBe(line.length - 1);
+      expect(readLine(line, readTranscriptEntry)).toEqual(entry);
+    }),
+  );
 });
 
-test.prop([workerRecord("r")])("worker.json is what serde_json's pretty printer writes, and read as it was written", (worker) => {
-  const file = writeWorkerFile(worker);
-  expect(readWorkerFile(file, "r")).toEqual({ value: worker });
-  expect(Buffer.from(file).toString()).toBe(`${indented(file)}\n`);
+it("worker.json is what serde_json's pretty printer writes, and read as it was written", () => {
+  fc.assert(
+    fc.property(workerRecord("r"), (worker) => {
+      const file = writeWorkerFile(worker);
+      expect(readWorkerFile(file, "r")).toEqual({ value: worker });
+      expect(Buffer.from(file).toString()).toBe(`${indented(file)}\n`);
+    }),
+  );
 });
 
-test.prop([runtimeRecord("é")])("runtime.json is what serde_json's pretty printer writes, and read as it was written", (runtime) => {
-  const file = writeRuntimeFile(runtime);
-  expect(readRuntimeFile(file, "é")).toEqual({ value: runtime });
-  expect(Buffer.from(file).toString()).toBe(`${indented(file)}\n`);
+it("runtime.json is what serde_json's pretty printer writes, and read as it was written", () => {
+  fc.assert(
+    fc.property(runtimeRecord("é"), (runtime) => {
+      const file = writeRuntimeFile(runtime);
+      expect(readRuntimeFile(file, "é")).toEqual({ value: runtime });
+      expect(Buffer.from(file).toString()).toBe(`${indented(file)}\n`);
+    }),
+  );
 });
 
 /** As JSON.stringify indents it: no other code has written it then. Integers are texts meanwhile, which it would round, with a mark that no text begins with. */
@@ -49,27 +65,35 @@ function indented(file: Uint8Array): string {
   return JSON.stringify(JSON.parse(quoted), undefined, 2).replace(new RegExp(`"${mark}(\\d+)"`, "g"), "$1");
 }
 
-test("a text that looks like the mark of an integer stays a text", () => {
+it("a text that looks like the mark of an integer stays a text", () => {
   expect(indented(Buffer.from('{\n  "a": "#0",\n  "b": 18446744073709551615\n}'))).toBe('{\n  "a": "#0",\n  "b": 18446744073709551615\n}');
 });
 
 const edits = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 });
 
-test.prop([eventRecord, edits, fc.nat()])("a damaged line is an error with an offset, or a line", (event, changes, cut) => {
-  const line = damaged(writeEventLine(event), changes, cut);
-  try {
-    const read = readLine(line, readEvent);
-    expect(readLine(writeEventLine(read), readEvent)).toEqual(read);
-  } catch (error) {
-    if (!(error instanceof JsonError)) throw error;
-    expect(error.offset).toBeGreaterThanOrEqual(0);
-    expect(error.offset).toBeLessThanOrEqual(line.length);
-  }
+it("a damaged line is an error with an offset, or a line", () => {
+  fc.assert(
+    fc.property(eventRecord, edits, fc.nat(), (event, changes, cut) => {
+      const line = damaged(writeEventLine(event), changes, cut);
+      try {
+        const read = readLine(line, readEvent);
+        expect(readLine(writeEventLine(read), readEvent)).toEqual(read);
+      } catch (error) {
+        if (!(error instanceof JsonError)) throw error;
+        expect(error.offset).toBeGreaterThanOrEqual(0);
+        expect(error.offset).toBeLessThanOrEqual(line.length);
+      }
+    }),
+  );
 });
 
-test.prop([runtimeRecord("r"), workerRecord("r"), edits, fc.nat()])("a damaged file has a fault, or is a file", (runtime, worker, changes, cut) => {
-  check(readRuntimeFile(damaged(writeRuntimeFile(runtime), changes, cut), "r"), (value) => readRuntimeFile(writeRuntimeFile(value), "r"));
-  check(readWorkerFile(damaged(writeWorkerFile(worker), changes, cut), "r"), (value) => readWorkerFile(writeWorkerFile(value), "r"));
+it("a damaged file has a fault, or is a file", () => {
+  fc.assert(
+    fc.property(runtimeRecord("r"), workerRecord("r"), edits, fc.nat(), (runtime, worker, changes, cut) => {
+      check(readRuntimeFile(damaged(writeRuntimeFile(runtime), changes, cut), "r"), (value) => readRuntimeFile(writeRuntimeFile(value), "r"));
+      check(readWorkerFile(damaged(writeWorkerFile(worker), changes, cut), "r"), (value) => readWorkerFile(writeWorkerFile(value), "r"));
+    }),
+  );
 });
 
 function check<T>(reading: FileReading<T>, again: (value: T) => FileReading<T>): void {
@@ -83,10 +107,14 @@ function damaged(bytes: Uint8Array, changes: readonly (readonly [at: number, byt
   return cut % 3 === 0 ? copy.subarray(0, cut % copy.length) : copy;
 }
 
-test.prop([fc.oneof(fc.string({ unit: "binary", maxLength: 140 }), fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }))])("ids that can be, and no others, have a segment of their own", (id) => {
-  if (whyNotId(id) !== undefined) return;
-  const segment = idSegment(id);
-  expect(segment).toMatch(/^id-[0-9a-f]+$/);
-  expect(segment.length).toBeLessThanOrEqual(3 + 2 * MAX_ID_BYTES);
-  expect(idOfSegment(segment)).toBe(id);
+it("ids that can be, and no others, have a segment of their own", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: "binary", maxLength: 140 }), fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 })), (id) => {
+      if (whyNotId(id) !== undefined) return;
+      const segment = idSegment(id);
+      expect(segment).toMatch(/^id-[0-9a-f]+$/);
+      expect(segment.length).toBeLessThanOrEqual(3 + 2 * MAX_ID_BYTES);
+      expect(idOfSegment(segment)).toBe(id);
+    }),
+  );
 });

@@ -1,6 +1,5 @@
-import { test } from "@fast-check/vitest";
 import fc from "fast-check";
-import { expect } from "vitest";
+import { expect, it } from "vitest";
 import { decodeSegment, encodeSegment, joinKey, joinPrefix, StorageError, storageKey, storagePrefix } from "../src/index.js";
 
 const directory = fc.stringMatching(/^[a-z0-9_-]{1,5}$/);
@@ -17,76 +16,116 @@ const id = fc
   .oneof(fc.string({ unit: "binary", minLength: 1, maxLength: 16 }), fc.string({ unit: fc.constantFrom(...Array.from("aAbB_-.kK0"), "K", "é", "e\u0301"), minLength: 1, maxLength: 16 }))
   .filter((text) => !/\p{Surrogate}/u.test(text));
 
-test.prop([key])("everything in the grammar is a key", (text) => {
-  expect(storageKey(text)).toBe(text);
+it("everything in the grammar is a key", () => {
+  fc.assert(
+    fc.property(key, (text) => {
+      expect(storageKey(text)).toBe(text);
+    }),
+  );
 });
 
-test.prop([directories])("everything in the grammar is a prefix, with and without its last slash", (parts) => {
-  const canonical = parts.map((part) => `${part}/`).join("");
-  expect(storagePrefix(canonical)).toBe(canonical);
-  expect(storagePrefix(parts.join("/"))).toBe(canonical);
+it("everything in the grammar is a prefix, with and without its last slash", () => {
+  fc.assert(
+    fc.property(directories, (parts) => {
+      const canonical = parts.map((part) => `${part}/`).join("");
+      expect(storagePrefix(canonical)).toBe(canonical);
+      expect(storagePrefix(parts.join("/"))).toBe(canonical);
+    }),
+  );
 });
 
-test.prop([anyText])("whatever passes cannot leave its directory, be a directory, or differ only by case", (text) => {
-  let accepted: string;
-  try {
-    accepted = storageKey(text);
-  } catch (error) {
-    expect(error).toBeInstanceOf(StorageError);
-    return;
-  }
-  const parts = accepted.split("/");
-  const last = parts.pop();
-  expect(accepted.length).toBeLessThanOrEqual(900);
-  expect(accepted).toMatch(/^[\x20-\x7e]+$/);
-  expect(accepted.toLowerCase().normalize("NFC")).toBe(accepted);
-  expect(last).toMatch(/.\../);
-  for (const part of parts) expect(part).toMatch(/^[^.]+$/);
+it("whatever passes cannot leave its directory, be a directory, or differ only by case", () => {
+  fc.assert(
+    fc.property(anyText, (text) => {
+      let accepted: string;
+      try {
+        accepted = storageKey(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(StorageError);
+        return;
+      }
+      const parts = accepted.split("/");
+      const last = parts.pop();
+      expect(accepted.length).toBeLessThanOrEqual(900);
+      expect(accepted).toMatch(/^[\x20-\x7e]+$/);
+      expect(accepted.toLowerCase().normalize("NFC")).toBe(accepted);
+      expect(last).toMatch(/.\../);
+      for (const part of parts) expect(part).toMatch(/^[^.]+$/);
+    }),
+  );
 });
 
-test.prop([key, key])("no key is the directory of another", (one, other) => {
-  expect(`${one}/`.startsWith(`${other}/`) && one !== other).toBe(false);
+it("no key is the directory of another", () => {
+  fc.assert(
+    fc.property(key, key, (one, other) => {
+      expect(`${one}/`.startsWith(`${other}/`) && one !== other).toBe(false);
+    }),
+  );
 });
 
-test.prop([fc.array(key, { maxLength: 20 })])("the order of JavaScript is the order of the bytes, slashes included", (keys) => {
-  const byBytes = keys.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
-  expect(keys.toSorted()).toEqual(byBytes);
-  expect(keys.toSorted((one, other) => (one < other ? -1 : one > other ? 1 : 0))).toEqual(byBytes);
+it("the order of JavaScript is the order of the bytes, slashes included", () => {
+  fc.assert(
+    fc.property(fc.array(key, { maxLength: 20 }), (keys) => {
+      const byBytes = keys.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)));
+      expect(keys.toSorted()).toEqual(byBytes);
+      expect(keys.toSorted((one, other) => (one < other ? -1 : one > other ? 1 : 0))).toEqual(byBytes);
+    }),
+  );
 });
 
-test.prop([directories, directories, leaf])("joining is putting one behind the other", (above, below, name) => {
-  const prefix = storagePrefix(above.join("/"));
-  const inner = storagePrefix(below.join("/"));
-  expect(joinPrefix(prefix, inner)).toBe(prefix + inner);
-  expect(joinKey(joinPrefix(prefix, inner), name)).toBe(joinKey(prefix, inner + name));
+it("joining is putting one behind the other", () => {
+  fc.assert(
+    fc.property(directories, directories, leaf, (above, below, name) => {
+      const prefix = storagePrefix(above.join("/"));
+      const inner = storagePrefix(below.join("/"));
+      expect(joinPrefix(prefix, inner)).toBe(prefix + inner);
+      expect(joinKey(joinPrefix(prefix, inner), name)).toBe(joinKey(prefix, inner + name));
+    }),
+  );
 });
 
-test.prop([id])("an id becomes a directory name and comes back", (text) => {
-  const segment = encodeSegment(text);
-  expect(decodeSegment(segment)).toBe(text);
-  expect(storagePrefix(segment)).toBe(`${segment}/`);
-  expect(storageKey(`${segment}.x`)).toBe(`${segment}.x`);
-  expect(segment).not.toMatch(/^(con|prn|aux|nul|com\d|lpt\d)$/i);
-  expect(segment.length).toBeLessThanOrEqual(200);
+it("an id becomes a directory name and comes back", () => {
+  fc.assert(
+    fc.property(id, (text) => {
+      const segment = encodeSegment(text);
+      expect(decodeSegment(segment)).toBe(text);
+      expect(storagePrefix(segment)).toBe(`${segment}/`);
+      expect(storageKey(`${segment}.x`)).toBe(`${segment}.x`);
+      expect(segment).not.toMatch(/^(con|prn|aux|nul|com\d|lpt\d)$/i);
+      expect(segment.length).toBeLessThanOrEqual(200);
+    }),
+  );
 });
 
-test.prop([id, id])("different ids are different names, whatever a file system does to case and accents", (one, other) => {
-  const fold = (text: string) => encodeSegment(text).normalize("NFKD").toUpperCase().toLowerCase();
-  expect(fold(one) === fold(other)).toBe(one === other);
+it("different ids are different names, whatever a file system does to case and accents", () => {
+  fc.assert(
+    fc.property(id, id, (one, other) => {
+      const fold = (text: string) => encodeSegment(text).normalize("NFKD").toUpperCase().toLowerCase();
+      expect(fold(one) === fold(other)).toBe(one === other);
+    }),
+  );
 });
 
-test.prop([id])("an id and its look-alikes are different names", (text) => {
-  for (const alike of [text.toUpperCase(), text.toLowerCase(), text.normalize("NFC"), text.normalize("NFD"), `${text} `, `${text}.`]) {
-    if (alike !== text && alike.length <= 16) expect(encodeSegment(alike).toLowerCase()).not.toBe(encodeSegment(text).toLowerCase());
-  }
+it("an id and its look-alikes are different names", () => {
+  fc.assert(
+    fc.property(id, (text) => {
+      for (const alike of [text.toUpperCase(), text.toLowerCase(), text.normalize("NFC"), text.normalize("NFD"), `${text} `, `${text}.`]) {
+        if (alike !== text && alike.length <= 16) expect(encodeSegment(alike).toLowerCase()).not.toBe(encodeSegment(text).toLowerCase());
+      }
+    }),
+  );
 });
 
-test.prop([anyText])("any text is encoded or refused, and decoded exactly or not at all", (text) => {
-  try {
-    expect(decodeSegment(encodeSegment(text))).toBe(text);
-  } catch (error) {
-    expect(error).toBeInstanceOf(StorageError);
-  }
-  const decoded = decodeSegment(text);
-  if (decoded !== undefined) expect(encodeSegment(decoded)).toBe(text);
+it("any text is encoded or refused, and decoded exactly or not at all", () => {
+  fc.assert(
+    fc.property(anyText, (text) => {
+      try {
+        expect(decodeSegment(encodeSegment(text))).toBe(text);
+      } catch (error) {
+        expect(error).toBeInstanceOf(StorageError);
+      }
+      const decoded = decodeSegment(text);
+      if (decoded !== undefined) expect(encodeSegment(decoded)).toBe(text);
+    }),
+  );
 });

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
-import { fc, test } from "@fast-check/vitest";
-import { describe, expect, vi } from "vitest";
+import fc from "fast-check";
+import { describe, expect, it, vi } from "vitest";
 
 import { planRecovery } from "../src/format/plan.js";
 import { identifySegment } from "../src/format/scan.js";
@@ -56,69 +56,93 @@ const harms: fc.Arbitrary<Harm> = fc.record({
 });
 
 describe("a log with harmed bytes", () => {
-  test.prop([logs, harms, fc.option(fc.nat(), { nil: undefined })], { numRuns: 1000 })(
-    "in one file gives what its format says it must",
-    (log, harm, cut) => {
-      const index = harm.segment % log.segments.length;
-      const number = log.segments[index]!.header.number;
-      const file = harmed(log.files.get(number)!, harm);
-      const cutFile = cut === undefined ? file : file.slice(0, cut % (file.length + 1));
-      const content = readLog(new Map(log.files).set(number, cutFile));
-      expect(summaryOf(content)).toBe(summaryOf(expectedOf(log, index, cutFile)));
-    },
-  );
+  it("in one file gives what its format says it must", () => {
+    fc.assert(
+      fc.property(logs, harms, fc.option(fc.nat(), { nil: undefined }), (log, harm, cut) => {
+        const index = harm.segment % log.segments.length;
+        const number = log.segments[index]!.header.number;
+        const file = harmed(log.files.get(number)!, harm);
+        const cutFile = cut === undefined ? file : file.slice(0, cut % (file.length + 1));
+        const content = readLog(new Map(log.files).set(number, cutFile));
+        expect(summaryOf(content)).toBe(summaryOf(expectedOf(log, index, cutFile)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
 
-  test.prop([logs, fc.array(harms, { minLength: 2, maxLength: 5 })], { numRuns: 500 })(
-    "in several files gives records that were written, without a gap, or an error",
-    (log, list) => {
-      const files = new Map(log.files);
-      for (const harm of list) {
-        const { number } = log.segments[harm.segment % log.segments.length]!.header;
-        files.set(number, harmed(files.get(number)!, harm));
-      }
-      const content = readLog(files);
-      if (content.kind !== "records") return;
-      const written = new Map(log.segments.flatMap((it) => it.frames.flatMap((frame) => frame.records.map((bytes, index) => [frame.firstSeq + index, bytes]))));
-      const wrong = content.records.findIndex((bytes, index) => !isDeepStrictEqual(bytes, written.get(content.firstSeq + index)));
-      expect(wrong).toBe(-1);
-    },
-  );
+  it("in several files gives records that were written, without a gap, or an error", () => {
+    fc.assert(
+      fc.property(logs, fc.array(harms, { minLength: 2, maxLength: 5 }), (log, list) => {
+        const files = new Map(log.files);
+        for (const harm of list) {
+          const { number } = log.segments[harm.segment % log.segments.length]!.header;
+          files.set(number, harmed(files.get(number)!, harm));
+        }
+        const content = readLog(files);
+        if (content.kind !== "records") return;
+        const written = new Map(log.segments.flatMap((it) => it.frames.flatMap((frame) => frame.records.map((bytes, index) => [frame.firstSeq + index, bytes]))));
+        const wrong = content.records.findIndex((bytes, index) => !isDeepStrictEqual(bytes, written.get(content.firstSeq + index)));
+        expect(wrong).toBe(-1);
+      }),
+      { numRuns: 500 },
+    );
+  });
 
-  test.prop([logs, fc.array(harms, { maxLength: 3 })], { numRuns: 300 })("is never changed, and gives the same again", (log, list) => {
-    const files = new Map(log.files);
-    for (const harm of list) {
-      const { number } = log.segments[harm.segment % log.segments.length]!.header;
-      files.set(number, harmed(files.get(number)!, harm));
-    }
-    const before = new Map([...files].map(([number, bytes]) => [number, bytes.slice()]));
-    const plan = planFor(files);
-    // Not `toEqual`, which takes milliseconds for files.
-    expect(isDeepStrictEqual(files, before)).toBe(true);
-    expect(isDeepStrictEqual(planFor(files), plan)).toBe(true);
+  it("is never changed, and gives the same again", () => {
+    fc.assert(
+      fc.property(logs, fc.array(harms, { maxLength: 3 }), (log, list) => {
+        const files = new Map(log.files);
+        for (const harm of list) {
+          const { number } = log.segments[harm.segment % log.segments.length]!.header;
+          files.set(number, harmed(files.get(number)!, harm));
+        }
+        const before = new Map([...files].map(([number, bytes]) => [number, bytes.slice()]));
+        const plan = planFor(files);
+        // Not `toEqual`, which takes milliseconds for files.
+        expect(isDeepStrictEqual(files, before)).toBe(true);
+        expect(isDeepStrictEqual(planFor(files), plan)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 
 describe("whatever the bytes are", () => {
   const bytes = fc.uint8Array({ maxLength: 9000, size: "max" });
 
-  test.prop([bytes, fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })], { numRuns: 200 })("a scan ends", (file, number) => {
-    expect(["absent", "damaged"]).toContain(scan(number, file).class);
-    expect(identifySegment(number, file.length, file).class).toBe("damaged");
+  it("a scan ends", () => {
+    fc.assert(
+      fc.property(bytes, fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (file, number) => {
+        expect(["absent", "damaged"]).toContain(scan(number, file).class);
+        expect(identifySegment(number, file.length, file).class).toBe("damaged");
+      }),
+      { numRuns: 200 },
+    );
   });
 
-  test.prop([bytes], { numRuns: 200 })("behind a sound header a scan ends", (behind) => {
-    const segment = new SegmentBuilder();
-    const file = new Uint8Array(4096 + behind.length);
-    file.set(encodeSegmentHeader(segment.header));
-    file.set(behind, 4096);
-    expect(scan(1, file).class).toBe("prepared");
+  it("behind a sound header a scan ends", () => {
+    fc.assert(
+      fc.property(bytes, (behind) => {
+        const segment = new SegmentBuilder();
+        const file = new Uint8Array(4096 + behind.length);
+        file.set(encodeSegmentHeader(segment.header));
+        file.set(behind, 4096);
+        expect(scan(1, file).class).toBe("prepared");
+      }),
+      { numRuns: 200 },
+    );
   });
 
-  test.prop([bytes], { numRuns: 200 })("behind a sound begin a scan ends", (behind) => {
-    const file = new Uint8Array(8192 + behind.length);
-    file.set(new SegmentBuilder().bytes(8192));
-    file.set(behind, 8192);
-    expect(scan(1, file)).toMatchObject({ class: "begun", end: 8192, frames: [] });
+  it("behind a sound begin a scan ends", () => {
+    fc.assert(
+      fc.property(bytes, (behind) => {
+        const file = new Uint8Array(8192 + behind.length);
+        file.set(new SegmentBuilder().bytes(8192));
+        file.set(behind, 8192);
+        expect(scan(1, file)).toMatchObject({ class: "begun", end: 8192, frames: [] });
+      }),
+      { numRuns: 200 },
+    );
   });
 
   // Whoever knows the salt can write any header with a checksum that fits.
@@ -131,33 +155,41 @@ describe("whatever the bytes are", () => {
     durableThrough: fc.oneof(fc.constant(8192), fc.integer({ min: 8000, max: 10_000 }), fc.maxSafeNat()),
   });
 
-  test.prop([fc.array(hostile, { maxLength: 12 }), fc.nat(60)], { numRuns: 1000 })("frames with sound checksums and any content never make a scan or a plan throw", (list, cut) => {
-    const segment = new SegmentBuilder();
-    for (const it of list) {
-      const offset = Math.ceil(segment.end / 8) * 8 + 8 * it.gap;
-      segment.frame(it.kind as FrameKind, it.body, { ...it, offset });
-    }
-    const file = segment.bytes(Math.max(0, segment.end - cut));
-    const content = readLog(new Map([[1, file]]));
-    expect(["records", "error", "new"]).toContain(content.kind);
-  });
-
-  test.prop([fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }), fc.array(logs, { minLength: 1, maxLength: 3 }), fc.infiniteStream(fc.nat())], {
-    numRuns: 300,
-  })("files of any logs under any numbers never make a plan throw", (numbers, some, choices) => {
-    const files = new Map(
-      numbers.map((number) => {
-        const log = some[choices.next().value! % some.length]!;
-        const segment = log.segments[choices.next().value! % log.segments.length]!;
-        const copy = new SegmentBuilder({ ...segment.header, number }, segment.begin);
-        for (const frame of segment.frames) copy.frame(frame.kind, frame.body, { recordCount: frame.records.length, durableThrough: frame.durableThrough });
-        return [number, copy.bytes()] as const;
+  it("frames with sound checksums and any content never make a scan or a plan throw", () => {
+    fc.assert(
+      fc.property(fc.array(hostile, { maxLength: 12 }), fc.nat(60), (list, cut) => {
+        const segment = new SegmentBuilder();
+        for (const it of list) {
+          const offset = Math.ceil(segment.end / 8) * 8 + 8 * it.gap;
+          segment.frame(it.kind as FrameKind, it.body, { ...it, offset });
+        }
+        const file = segment.bytes(Math.max(0, segment.end - cut));
+        const content = readLog(new Map([[1, file]]));
+        expect(["records", "error", "new"]).toContain(content.kind);
       }),
+      { numRuns: 1000 },
     );
-    expect(["records", "error", "new"]).toContain(readLog(files).kind);
   });
 
-  test("a listing that changes while it is planned is an error or a new log, not an exception", () => {
+  it("files of any logs under any numbers never make a plan throw", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }), fc.array(logs, { minLength: 1, maxLength: 3 }), fc.infiniteStream(fc.nat()), (numbers, some, choices) => {
+        const files = new Map(
+          numbers.map((number) => {
+            const log = some[choices.next().value! % some.length]!;
+            const segment = log.segments[choices.next().value! % log.segments.length]!;
+            const copy = new SegmentBuilder({ ...segment.header, number }, segment.begin);
+            for (const frame of segment.frames) copy.frame(frame.kind, frame.body, { recordCount: frame.records.length, durableThrough: frame.durableThrough });
+            return [number, copy.bytes()] as const;
+          }),
+        );
+        expect(["records", "error", "new"]).toContain(readLog(files).kind);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("a listing that changes while it is planned is an error or a new log, not an exception", () => {
     const planning = planRecovery([1, 2, 3]);
     let step = planning.next();
     while (step.done !== true) step = planning.next({ kind: "missing" });

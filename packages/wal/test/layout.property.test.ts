@@ -1,6 +1,6 @@
-import { fc, test } from "@fast-check/vitest";
+import fc from "fast-check";
 import { joinKey, storageKey, storagePrefix } from "@holdfast/storage";
-import { describe, expect } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { isReserveKey, parseSegmentKey, reserveKey, segmentKey, segmentPrefix } from "../src/layout.js";
 
@@ -8,25 +8,37 @@ const prefixes = fc.constantFrom("", "orders", "tenants/a-1/orders_2").map((it) 
 const numbers = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 
 describe("the names of a log's files", () => {
-  test.prop([prefixes, numbers])("a segment's key gives its number back", (prefix, number) => {
-    const key = segmentKey(prefix, number);
-    expect(parseSegmentKey(prefix, key)).toBe(number);
-    expect(key.startsWith(segmentPrefix(prefix))).toBe(true);
+  it("a segment's key gives its number back", () => {
+    fc.assert(
+      fc.property(prefixes, numbers, (prefix, number) => {
+        const key = segmentKey(prefix, number);
+        expect(parseSegmentKey(prefix, key)).toBe(number);
+        expect(key.startsWith(segmentPrefix(prefix))).toBe(true);
+      }),
+    );
   });
 
-  test.prop([prefixes, fc.stringMatching(/^[0-9]{20}$/)])("whatever is parsed is made again", (prefix, digits) => {
-    const key = joinKey(prefix, `segment/${digits}.wal`);
-    const number = parseSegmentKey(prefix, key);
-    if (number !== undefined) expect(segmentKey(prefix, number)).toBe(key);
-    else expect(digits === "0".repeat(20) || BigInt(digits) > BigInt(Number.MAX_SAFE_INTEGER)).toBe(true);
+  it("whatever is parsed is made again", () => {
+    fc.assert(
+      fc.property(prefixes, fc.stringMatching(/^[0-9]{20}$/), (prefix, digits) => {
+        const key = joinKey(prefix, `segment/${digits}.wal`);
+        const number = parseSegmentKey(prefix, key);
+        if (number !== undefined) expect(segmentKey(prefix, number)).toBe(key);
+        else expect(digits === "0".repeat(20) || BigInt(digits) > BigInt(Number.MAX_SAFE_INTEGER)).toBe(true);
+      }),
+    );
   });
 
-  test.prop([numbers, numbers])("keys are in the order of their numbers", (one, other) => {
-    const prefix = storagePrefix("orders");
-    expect(Math.sign(one - other)).toBe(segmentKey(prefix, one) < segmentKey(prefix, other) ? -1 : one === other ? 0 : 1);
+  it("keys are in the order of their numbers", () => {
+    fc.assert(
+      fc.property(numbers, numbers, (one, other) => {
+        const prefix = storagePrefix("orders");
+        expect(Math.sign(one - other)).toBe(segmentKey(prefix, one) < segmentKey(prefix, other) ? -1 : one === other ? 0 : 1);
+      }),
+    );
   });
 
-  test("what they look like", () => {
+  it("what they look like", () => {
     expect(segmentKey(storagePrefix("orders"), 7)).toBe("orders/segment/00000000000000000007.wal");
     expect(reserveKey(storagePrefix("orders"))).toBe("orders/reserve.wal");
     expect(reserveKey(storagePrefix(""))).toBe("reserve.wal");
@@ -34,7 +46,7 @@ describe("the names of a log's files", () => {
     expect(isReserveKey(storagePrefix("orders"), storageKey("reserve.wal"))).toBe(false);
   });
 
-  test.each([
+  it.each([
     "orders/segment/00000000000000000000.wal",
     "orders/segment/00009007199254740992.wal",
     "orders/segment/99999999999999999999.wal",

@@ -1,5 +1,5 @@
-import { fc, test } from "@fast-check/vitest";
-import { describe, expect } from "vitest";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
 
 import { RecordCursor, splitRecords } from "../src/format/records.js";
 import { encodeRecords } from "./support/segment-builder.js";
@@ -7,48 +7,68 @@ import { encodeRecords } from "./support/segment-builder.js";
 const records = fc.array(fc.uint8Array({ maxLength: 20 }), { minLength: 1, maxLength: 12 });
 
 describe("records of a commit", () => {
-  test.prop([records])("come back as they were, empty ones too", (values) => {
-    expect(splitRecords(encodeRecords(values), values.length)).toEqual(values);
+  it("come back as they were, empty ones too", () => {
+    fc.assert(
+      fc.property(records, (values) => {
+        expect(splitRecords(encodeRecords(values), values.length)).toEqual(values);
+      }),
+    );
   });
 
-  test.prop([records, fc.integer({ min: -3, max: 3 })])("are corrupt under any other count", (values, difference) => {
-    fc.pre(difference !== 0 && values.length + difference >= 0);
-    expect(splitRecords(encodeRecords(values), values.length + difference)).toBeUndefined();
+  it("are corrupt under any other count", () => {
+    fc.assert(
+      fc.property(records, fc.integer({ min: -3, max: 3 }), (values, difference) => {
+        fc.pre(difference !== 0 && values.length + difference >= 0);
+        expect(splitRecords(encodeRecords(values), values.length + difference)).toBeUndefined();
+      }),
+    );
   });
 
-  test.prop([records, fc.nat()])("are corrupt when cut", (values, cut) => {
-    const body = encodeRecords(values);
-    expect(splitRecords(body.subarray(0, cut % body.length), values.length)).toBeUndefined();
+  it("are corrupt when cut", () => {
+    fc.assert(
+      fc.property(records, fc.nat(), (values, cut) => {
+        const body = encodeRecords(values);
+        expect(splitRecords(body.subarray(0, cut % body.length), values.length)).toBeUndefined();
+      }),
+    );
   });
 
-  test.prop([fc.uint8Array({ maxLength: 64 }), fc.nat(20)])("never leave the body, whatever it is", (body, count) => {
-    const split = splitRecords(body, count);
-    if (split !== undefined) expect(encodeRecords(split)).toEqual(body);
+  it("never leave the body, whatever it is", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(20), (body, count) => {
+        const split = splitRecords(body, count);
+        if (split !== undefined) expect(encodeRecords(split)).toEqual(body);
+      }),
+    );
   });
 
-  test.prop([records, fc.nat(9), fc.nat(9)])("are views into the bytes around them", (values, before, behind) => {
-    const body = encodeRecords(values);
-    const bytes = new Uint8Array(before + body.length + behind).fill(0xff);
-    bytes.set(body, before);
-    const cursor = new RecordCursor(bytes, before, before + body.length, values.length);
-    const found: Uint8Array[] = [];
-    for (let record = cursor.next(); record !== undefined; record = cursor.next()) {
-      expect(record.buffer).toBe(bytes.buffer);
-      found.push(record);
-    }
-    expect(found).toEqual(values);
-    expect(cursor.corrupt).toBe(false);
-    expect(cursor.move()).toBe(false);
+  it("are views into the bytes around them", () => {
+    fc.assert(
+      fc.property(records, fc.nat(9), fc.nat(9), (values, before, behind) => {
+        const body = encodeRecords(values);
+        const bytes = new Uint8Array(before + body.length + behind).fill(0xff);
+        bytes.set(body, before);
+        const cursor = new RecordCursor(bytes, before, before + body.length, values.length);
+        const found: Uint8Array[] = [];
+        for (let record = cursor.next(); record !== undefined; record = cursor.next()) {
+          expect(record.buffer).toBe(bytes.buffer);
+          found.push(record);
+        }
+        expect(found).toEqual(values);
+        expect(cursor.corrupt).toBe(false);
+        expect(cursor.move()).toBe(false);
+      }),
+    );
   });
 
-  test("a body that should go beyond the bytes is corrupt", () => {
+  it("a body that should go beyond the bytes is corrupt", () => {
     const body = encodeRecords([Uint8Array.of(1, 2, 3)]);
     const cursor = new RecordCursor(body, 0, body.length + 1, 1);
     expect(cursor.move()).toBe(false);
     expect(cursor.corrupt).toBe(true);
   });
 
-  test("a length that goes beyond the body gives no byte behind it", () => {
+  it("a length that goes beyond the body gives no byte behind it", () => {
     const bytes = Uint8Array.of(2, 0, 0, 0, 7, 7, 2, 0, 0, 0, 7, 9, 9, 9);
     const cursor = new RecordCursor(bytes, 0, 11, 2);
     expect(cursor.next()).toEqual(Uint8Array.of(7, 7));
@@ -57,7 +77,7 @@ describe("records of a commit", () => {
     expect(cursor.next()).toBeUndefined();
   });
 
-  test("a length of 2^32 − 1 asks for nothing", () => {
+  it("a length of 2^32 − 1 asks for nothing", () => {
     expect(splitRecords(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 1), 1)).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 import { crc32c } from "@holdfast/bytes";
-import { fc, test } from "@fast-check/vitest";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { readU32, writeU32 } from "../src/format/little-endian.js";
@@ -96,35 +96,52 @@ const frames: fc.Arbitrary<readonly [number, FrameHeader]> = fc
   });
 
 describe("the segment header", () => {
-  test.prop([headers])("is read as it was written", (header) => {
-    expect(decodeSegmentHeader(encodeSegmentHeader(header), header.number)).toEqual({ state: "valid", header });
+  it("is read as it was written", () => {
+    fc.assert(
+      fc.property(headers, (header) => {
+        expect(decodeSegmentHeader(encodeSegmentHeader(header), header.number)).toEqual({ state: "valid", header });
+      }),
+    );
   });
 
-  test.prop([headers, fc.nat(1023)])("is not valid with any bit of its 128 bytes changed", (header, bit) => {
-    const bytes = encodeSegmentHeader(header);
-    flip(bytes, bit);
-    expect(decodeSegmentHeader(bytes, header.number)).toEqual({ state: "invalid" });
+  it("is not valid with any bit of its 128 bytes changed", () => {
+    fc.assert(
+      fc.property(headers, fc.nat(1023), (header, bit) => {
+        const bytes = encodeSegmentHeader(header);
+        flip(bytes, bit);
+        expect(decodeSegmentHeader(bytes, header.number)).toEqual({ state: "invalid" });
+      }),
+    );
   });
 
-  test.prop([headers, seqs])("is not valid under another number", (header, number) => {
-    fc.pre(number !== header.number);
-    expect(decodeSegmentHeader(encodeSegmentHeader(header), number)).toEqual({ state: "invalid" });
+  it("is not valid under another number", () => {
+    fc.assert(
+      fc.property(headers, seqs, (header, number) => {
+        fc.pre(number !== header.number);
+        expect(decodeSegmentHeader(encodeSegmentHeader(header), number)).toEqual({ state: "invalid" });
+      }),
+    );
   });
 
-  test.prop([headers, fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0, max: 0xffff })])(
-    "of another version or with other flags is unsupported, whatever else it holds",
-    (header, version, flags) => {
-      fc.pre(version !== 1 || flags > 1);
-      const bytes = encodeSegmentHeader(header);
-      bytes.set([version & 0xff, version >>> 8, flags & 0xff, flags >>> 8], 8);
-      bytes.fill(0xff, 12, 124);
-      sign(bytes);
-      expect(decodeSegmentHeader(bytes, header.number)).toEqual({ state: "unsupported", version, flags });
-    },
-  );
+  it("of another version or with other flags is unsupported, whatever else it holds", () => {
+    fc.assert(
+      fc.property(headers, fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0, max: 0xffff }), (header, version, flags) => {
+        fc.pre(version !== 1 || flags > 1);
+        const bytes = encodeSegmentHeader(header);
+        bytes.set([version & 0xff, version >>> 8, flags & 0xff, flags >>> 8], 8);
+        bytes.fill(0xff, 12, 124);
+        sign(bytes);
+        expect(decodeSegmentHeader(bytes, header.number)).toEqual({ state: "unsupported", version, flags });
+      }),
+    );
+  });
 
-  test.prop([fc.uint8Array({ maxLength: 200 }), seqs])("is not made out of arbitrary bytes", (bytes, number) => {
-    expect(decodeSegmentHeader(bytes, number)).toEqual({ state: "invalid" });
+  it("is not made out of arbitrary bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), seqs, (bytes, number) => {
+        expect(decodeSegmentHeader(bytes, number)).toEqual({ state: "invalid" });
+      }),
+    );
   });
 
   it.each([12, 15, 56, 123, 39, 47])("with a byte at %i that cannot be is not valid, though its checksum fits", (at) => {
@@ -142,36 +159,48 @@ describe("the segment header", () => {
 });
 
 describe("a frame's header", () => {
-  test.prop([frames, salts, fc.nat(20)])("is read as it was written", ([offset, frame], salt, at) => {
-    const check = frameCheck(salt);
-    const bytes = new Uint8Array(at + FRAME_HEADER_BYTES);
-    encodeFrameHeader(bytes, at, frame, check.mark, check.seedAt(offset));
-    const into = newFrameHeader();
-    expect(decodeFrameHeader(bytes, at, offset, check, into)).toBe(into);
-    expect(into).toEqual(frame);
-    expect(decodeFrameHeader(bytes, at, offset, check)).toEqual(frame);
-    expect(decodeFrameHeader(bytes.subarray(0, bytes.length - 1), at, offset, check)).toBeUndefined();
+  it("is read as it was written", () => {
+    fc.assert(
+      fc.property(frames, salts, fc.nat(20), ([offset, frame], salt, at) => {
+        const check = frameCheck(salt);
+        const bytes = new Uint8Array(at + FRAME_HEADER_BYTES);
+        encodeFrameHeader(bytes, at, frame, check.mark, check.seedAt(offset));
+        const into = newFrameHeader();
+        expect(decodeFrameHeader(bytes, at, offset, check, into)).toBe(into);
+        expect(into).toEqual(frame);
+        expect(decodeFrameHeader(bytes, at, offset, check)).toEqual(frame);
+        expect(decodeFrameHeader(bytes.subarray(0, bytes.length - 1), at, offset, check)).toBeUndefined();
+      }),
+    );
   });
 
-  test.prop([frames, salts, fc.nat(FRAME_HEADER_BYTES * 8 - 1)])("is absent with any bit changed", ([offset, frame], salt, bit) => {
-    const check = frameCheck(salt);
-    const bytes = new Uint8Array(FRAME_HEADER_BYTES);
-    encodeFrameHeader(bytes, 0, frame, check.mark, check.seedAt(offset));
-    flip(bytes, bit);
-    expect(inspectFrameHeader(bytes, 0, offset, check, newFrameHeader())).toBe("absent");
+  it("is absent with any bit changed", () => {
+    fc.assert(
+      fc.property(frames, salts, fc.nat(FRAME_HEADER_BYTES * 8 - 1), ([offset, frame], salt, bit) => {
+        const check = frameCheck(salt);
+        const bytes = new Uint8Array(FRAME_HEADER_BYTES);
+        encodeFrameHeader(bytes, 0, frame, check.mark, check.seedAt(offset));
+        flip(bytes, bit);
+        expect(inspectFrameHeader(bytes, 0, offset, check, newFrameHeader())).toBe("absent");
+      }),
+    );
   });
 
-  test.prop([frames, offsets, salts, salts])("is valid at one offset of one segment", ([offset, frame], other, salt, otherSalt) => {
-    const check = frameCheck(salt);
-    const bytes = new Uint8Array(FRAME_HEADER_BYTES);
-    encodeFrameHeader(bytes, 0, frame, check.mark, check.seedAt(offset));
-    if (other !== offset) expect(decodeFrameHeader(bytes, 0, other, check)).toBeUndefined();
-    // With the mark of the other segment only the checksum can tell.
-    const otherCheck = frameCheck(otherSalt);
-    writeU32(bytes, 0, otherCheck.mark);
-    if (readU32(salt, 0) !== readU32(otherSalt, 0) || readU32(salt, 4) !== readU32(otherSalt, 4)) {
-      expect(decodeFrameHeader(bytes, 0, offset, otherCheck)).toBeUndefined();
-    }
+  it("is valid at one offset of one segment", () => {
+    fc.assert(
+      fc.property(frames, offsets, salts, salts, ([offset, frame], other, salt, otherSalt) => {
+        const check = frameCheck(salt);
+        const bytes = new Uint8Array(FRAME_HEADER_BYTES);
+        encodeFrameHeader(bytes, 0, frame, check.mark, check.seedAt(offset));
+        if (other !== offset) expect(decodeFrameHeader(bytes, 0, other, check)).toBeUndefined();
+        // With the mark of the other segment only the checksum can tell.
+        const otherCheck = frameCheck(otherSalt);
+        writeU32(bytes, 0, otherCheck.mark);
+        if (readU32(salt, 0) !== readU32(otherSalt, 0) || readU32(salt, 4) !== readU32(otherSalt, 4)) {
+          expect(decodeFrameHeader(bytes, 0, offset, otherCheck)).toBeUndefined();
+        }
+      }),
+    );
   });
 
   const sound: FrameHeader = { kind: 1, bodyBytes: 8, recordCount: 2, firstSeq: 5, committedAtMs: 0, durableThrough: 8192, bodyCrc: 7 };
@@ -233,19 +262,27 @@ describe("a frame's header", () => {
 });
 
 describe("begin", () => {
-  test.prop([begins, salts])("is read as it was written", ([number, begin], salt) => {
-    const check = frameCheck(salt);
-    const bytes = encodeBegin(begin, check);
-    expect(decodeBegin(bytes, 0, number, check)).toEqual({ state: "valid", begin });
-    expect(decodeBegin(bytes.subarray(0, 144), 0, number, check).state).toBe("valid");
-    expect(decodeBegin(bytes.subarray(0, 143), 0, number, check)).toEqual({ state: "absent" });
+  it("is read as it was written", () => {
+    fc.assert(
+      fc.property(begins, salts, ([number, begin], salt) => {
+        const check = frameCheck(salt);
+        const bytes = encodeBegin(begin, check);
+        expect(decodeBegin(bytes, 0, number, check)).toEqual({ state: "valid", begin });
+        expect(decodeBegin(bytes.subarray(0, 144), 0, number, check).state).toBe("valid");
+        expect(decodeBegin(bytes.subarray(0, 143), 0, number, check)).toEqual({ state: "absent" });
+      }),
+    );
   });
 
-  test.prop([begins, salts, fc.nat(144 * 8 - 1)])("is absent with any bit of its 144 bytes changed", ([number, begin], salt, bit) => {
-    const check = frameCheck(salt);
-    const bytes = encodeBegin(begin, check);
-    flip(bytes, bit);
-    expect(decodeBegin(bytes, 0, number, check)).toEqual({ state: "absent" });
+  it("is absent with any bit of its 144 bytes changed", () => {
+    fc.assert(
+      fc.property(begins, salts, fc.nat(144 * 8 - 1), ([number, begin], salt, bit) => {
+        const check = frameCheck(salt);
+        const bytes = encodeBegin(begin, check);
+        flip(bytes, bit);
+        expect(decodeBegin(bytes, 0, number, check)).toEqual({ state: "absent" });
+      }),
+    );
   });
 
   const sound: Begin = {
@@ -298,14 +335,18 @@ describe("begin", () => {
 });
 
 describe("the body of a trim", () => {
-  test.prop([fc.record({ seq: seqs, number: seqs }), fc.nat(9)])("is read as it was written", (floor, at) => {
-    const bytes = new Uint8Array(at + 16);
-    encodeTrimBody(bytes, at, floor);
-    expect(decodeTrimBody(bytes, at, MAX, MAX)).toEqual(floor);
-    expect(decodeTrimBody(bytes, at, floor.seq, floor.number)).toEqual(floor);
-    expect(decodeTrimBody(bytes, at, floor.seq - 1, floor.number)).toBeUndefined();
-    expect(decodeTrimBody(bytes, at, floor.seq, floor.number - 1)).toBeUndefined();
-    expect(decodeTrimBody(bytes.subarray(0, at + 15), at, MAX, MAX)).toBeUndefined();
+  it("is read as it was written", () => {
+    fc.assert(
+      fc.property(fc.record({ seq: seqs, number: seqs }), fc.nat(9), (floor, at) => {
+        const bytes = new Uint8Array(at + 16);
+        encodeTrimBody(bytes, at, floor);
+        expect(decodeTrimBody(bytes, at, MAX, MAX)).toEqual(floor);
+        expect(decodeTrimBody(bytes, at, floor.seq, floor.number)).toEqual(floor);
+        expect(decodeTrimBody(bytes, at, floor.seq - 1, floor.number)).toBeUndefined();
+        expect(decodeTrimBody(bytes, at, floor.seq, floor.number - 1)).toBeUndefined();
+        expect(decodeTrimBody(bytes.subarray(0, at + 15), at, MAX, MAX)).toBeUndefined();
+      }),
+    );
   });
 
   it("with numbers that cannot be is none", () => {
@@ -318,14 +359,18 @@ describe("the body of a trim", () => {
 });
 
 describe("where frames lie", () => {
-  test.prop([fc.integer({ min: FIRST_FRAME_OFFSET, max: 2 ** 31 })])("a commit goes to the first place where its header fits a sector", (end) => {
-    const offset = place(end, 8);
-    expect(offset % 8).toBe(0);
-    expect(offset % 512).toBeLessThanOrEqual(512 - FRAME_HEADER_BYTES);
-    for (let before = roundUp(end, 8); before < offset; before += 8) expect(before % 512).toBeGreaterThan(512 - FRAME_HEADER_BYTES);
-    expect(offset).toBeGreaterThanOrEqual(end);
-    expect(place(end, 4096)).toBe(Math.ceil(end / 4096) * 4096);
-    expect(roundUp(end, 4096)).toBeGreaterThanOrEqual(offset);
+  it("a commit goes to the first place where its header fits a sector", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: FIRST_FRAME_OFFSET, max: 2 ** 31 }), (end) => {
+        const offset = place(end, 8);
+        expect(offset % 8).toBe(0);
+        expect(offset % 512).toBeLessThanOrEqual(512 - FRAME_HEADER_BYTES);
+        for (let before = roundUp(end, 8); before < offset; before += 8) expect(before % 512).toBeGreaterThan(512 - FRAME_HEADER_BYTES);
+        expect(offset).toBeGreaterThanOrEqual(end);
+        expect(place(end, 4096)).toBe(Math.ceil(end / 4096) * 4096);
+        expect(roundUp(end, 4096)).toBeGreaterThanOrEqual(offset);
+      }),
+    );
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { fc } from "@fast-check/vitest";
+import fc from "fast-check";
 import { expect, it } from "vitest";
 import { contentsOf, emptyTables, encodeKinesisState, type KinesisContents, type KinesisEvent } from "../../src/index.js";
 import { applyKinesisEvent } from "../../src/native/apply.js";

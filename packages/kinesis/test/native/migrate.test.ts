@@ -1,4 +1,4 @@
-import { fc } from "@fast-check/vitest";
+import fc from "fast-check";
 import { memoryBackend, storagePrefix, type StorageBackend } from "@holdfast/storage";
 import { fsBackend } from "@holdfast/storage-fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-import { fc } from "@fast-check/vitest";
+import fc from "fast-check";
 import { hasCode } from "@holdfast/storage";
 import { snapshotStore } from "@holdfast/snapshot";
 import { describe, expect, it } from "vitest";

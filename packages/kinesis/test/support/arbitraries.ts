@@ -1,4 +1,4 @@
-import { fc } from "@fast-check/vitest";
+import fc from "fast-check";
 import type { KinesisState, PendingTransition, PersistentStream, Shard } from "../../src/index.js";
 
 /** Any well-formed text: plain names, and what is hard to write. */

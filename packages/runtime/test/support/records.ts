@@ -1,4 +1,4 @@
-import { fc } from "@fast-check/vitest";
+import fc from "fast-check";
 import type { EventRecord, RuntimeRecord, TranscriptRecord, WorkerRecord, WorkerRef, WorkerRequest } from "../../src/format/model.js";
 
 const text = fc.oneof(fc.string({ maxLength: 10 }), fc.string({ unit: "binary", maxLength: 6 }), fc.constantFrom("", "__proto__", '{"id":', "\u2028\u0000\\\"", "\ufeff", "\u{1f600}"));

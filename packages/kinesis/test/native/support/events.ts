@@ -1,4 +1,4 @@
-import { fc } from "@fast-check/vitest";
+import fc from "fast-check";
 import type { KinesisEvent, KinesisEvents } from "../../../src/index.js";
 import { bytes, map, shard, stream, text, transition, u32, u64 } from "../../support/arbitraries.js";
 
