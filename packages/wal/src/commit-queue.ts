@@ -1,4 +1,5 @@
-import type { CommitBuffer} from "./commit-buffer.js";
+import { onAbort } from "@holdfast/storage";
+import type { CommitBuffer } from "./commit-buffer.js";
 import { CommitBufferPool, type CommitPosition } from "./commit-buffer.js";
 import { WalError } from "./errors.js";
 import { MAX_RECORDS_PER_COMMIT } from "./format/segment.js";
@@ -270,17 +271,19 @@ export class CommitQueue {
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
       this.#pool.give(records);
       reject(signal?.reason);
-      this.admit();
+      if (!this.#isEncoding) this.admit();
     };
     const waiting: WaitingAppend = {
       records,
       options,
       resolve,
       reject,
-      stopListening: () => signal?.removeEventListener("abort", abandon),
+      stopListening: () => {
+        letGo();
+      },
     };
-    signal?.addEventListener("abort", abandon, { once: true });
     this.#waiting.push(waiting);
+    const letGo = onAbort(signal, abandon);
   }
 
   #conflict(options: AppendOptions | undefined): WalError | undefined {

@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { getEventListeners } from "node:events";
 import { StorageError, systemRandom, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openLog, type Codec, type Log, type LogOptions } from "../src/index.js";
@@ -317,6 +318,28 @@ describe.each(everyStore)("order, in $name", (store) => {
     expect(last).toBe(first + 1);
     expect(found.get(await inner[0]!)).toBe("inner of a");
     expect(found.get(await inner[1]!)).toBe("inner of b");
+    await log.close();
+  });
+
+  test("a codec that abandons an append while it encodes lets nothing in between", async () => {
+    const abandon = new AbortController();
+    const inner: Promise<unknown>[] = [];
+    const codec: Codec<string> = {
+      name: "abandoning",
+      encode(value) {
+        if (value === "b") {
+          inner.push(log.append("abandoned", { signal: abandon.signal }).catch((error: unknown) => error), log.append("behind it"));
+          abandon.abort("enough");
+        }
+        return Buffer.from(value);
+      },
+      decode: (bytes) => Buffer.from(bytes).toString(),
+    };
+    const log: Log<string> = await openLog({ storage: await (await store.make()).open(), prefix: "orders", codec });
+    void log.append("gathering already");
+    expect(await log.appendBatch(["a", "b"])).toEqual({ first: 3, last: 4 });
+    expect(await Promise.all(inner)).toEqual(["enough", 2]);
+    expect((await all(log.read())).map(({ value }) => value)).toEqual(["gathering already", "behind it", "a", "b"]);
     await log.close();
   });
 
@@ -648,6 +671,23 @@ describe.each(everyStore)("signals, in $name", (store) => {
     gate.open();
     expect(await append).toBe(1);
     expect(await texts(log)).toEqual(["1:a"]);
+    await log.close();
+  });
+
+  test("one signal for a thousand appends that wait has one listener, and in the end none", async () => {
+    const { log, gate } = await gated(store, { maxPendingBytes: 10 });
+    const warnings: Error[] = [];
+    const noteWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", noteWarning);
+    onTestFinished(() => void process.off("warning", noteWarning));
+    const { signal } = new AbortController();
+    const appends = Array.from({ length: 1000 }, (_, index) => log.append(payload(`r${index}`, 16), { signal }));
+    expect(log.stats().waitingAppends).toBe(999);
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    gate.open();
+    await Promise.all(appends);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    expect(warnings).toEqual([]);
     await log.close();
   });
 
