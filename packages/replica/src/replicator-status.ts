@@ -1,13 +1,17 @@
+import type { Pos } from "./pos.js";
+
 /** How a replication is going. */
 export interface ReplicatorStatus {
   readonly generation: string | undefined;
+  /** Where its WAL goes on: what is before is in the replica. */
+  readonly pos: Pos | undefined;
   /** The last record that is in the replica; `undefined`: nothing was written yet. */
   readonly seq: number | undefined;
   /** What the newest snapshot in the replica is of, if `snapshots` were given; where the store has none yet, what the generation begins behind. */
   readonly snapshotSeq: number | undefined;
   /** The last record that was read from the source. */
   readonly sourceSeq: number | undefined;
-  /** Bytes that were read and are not in the replica. */
+  /** Bytes that were read and are not in the replica. While it fails no more is read than `batchBytes` and a commit. */
   readonly lagBytes: number;
   /** Milliseconds since the oldest of them was committed, by the clocks of the two; 0 if there is none. */
   readonly lagMs: number;

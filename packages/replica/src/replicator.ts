@@ -115,6 +115,7 @@ class LogReplicator implements Replicator {
     const { clock } = this.#settings;
     return {
       generation: writer?.generation,
+      pos: writer?.pos,
       seq: writer === undefined ? undefined : writer.nextSeq - 1,
       snapshotSeq: this.#snapshots?.seq,
       sourceSeq: writer === undefined ? undefined : writer.gatheredSeq - 1,

@@ -71,6 +71,11 @@ export class StreamWriter {
     return this.#claim.generation;
   }
 
+  /** Where the next segment goes. */
+  get pos(): Pos {
+    return { generation: this.generation, index: this.#index, offset: this.#offset };
+  }
+
   /** Records below this sequence number are in the replica. */
   get nextSeq(): number {
     return this.#nextSeq;

@@ -1,35 +1,13 @@
 import { memoryBackend, StorageError } from "@holdfast/storage";
 import { openLog } from "@holdfast/wal";
 import { expect, it } from "vitest";
-import type { Pos } from "../src/pos.js";
-import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
+import { replicaClient } from "../src/replica-client.js";
 import { openReplicator } from "../src/replicator.js";
 import { verify } from "../src/restore.js";
+import { before } from "./support/before.js";
 
 /** Of these two fit into no segment together. */
 const record = new Uint8Array(1500);
-
-/** The same client, with something done before each WAL segment that it writes. */
-function before(client: ReplicaClient, run: (pos: Pos) => Promise<void>): ReplicaClient {
-  return {
-    layout: client.layout,
-    generations: (options) => client.generations(options),
-    deleteGeneration: (generation, options) => client.deleteGeneration(generation, options),
-    snapshots: (generation, options) => client.snapshots(generation, options),
-    writeSnapshot: (generation, index, content, options) => client.writeSnapshot(generation, index, content, options),
-    snapshotReader: (generation, index, options) => client.snapshotReader(generation, index, options),
-    deleteSnapshot: (generation, index, options) => client.deleteSnapshot(generation, index, options),
-    walSegments: (generation, options) => client.walSegments(generation, options),
-    walSegmentIterator: (generation, options) => client.walSegmentIterator(generation, options),
-    follow: (generation, options) => client.follow(generation, options),
-    writeWalSegment: async (pos, content, options) => {
-      await run(pos);
-      return client.writeWalSegment(pos, content, options);
-    },
-    walSegmentReader: (pos, options) => client.walSegmentReader(pos, options),
-    deleteWalSegments: (positions, options) => client.deleteWalSegments(positions, options),
-  };
-}
 
 it("keeps what the replicator before told of while it was being superseded", async () => {
   const client = replicaClient({ storage: memoryBackend(), prefix: "", layout: "native" });
