@@ -1,8 +1,8 @@
 import { hasCode, type HoldfastError, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
-import type { Log, LogReader } from "@holdfast/wal";
+import { openLogReader, WalError, type Log, type LogReader } from "@holdfast/wal";
 import { RuntimeError } from "./errors.js";
 import { decodeRecord, replayJournal, type Replay } from "./journal.js";
-import { parseSnapshotKey, snapshotKey, snapshotPrefix, type SnapshotName } from "./layout.js";
+import { journalPrefix, parseSnapshotKey, snapshotKey, snapshotPrefix, type SnapshotName } from "./layout.js";
 import type { RuntimeSettings } from "./options.js";
 import { ProjectionState } from "./state/projection-state.js";
 import { RuntimeState } from "./state/runtime-state.js";
@@ -35,7 +35,8 @@ const ATTEMPTS = 5;
  * The newest snapshot that can be read, and the records of the journal behind it.
  *
  * @returns `undefined` if there is nothing yet.
- * @throws RUNTIME_CORRUPT, RUNTIME_MISSING, RUNTIME_UNSUPPORTED_VERSION; errors of the log and of the storage.
+ * @throws RUNTIME_CORRUPT, RUNTIME_MISSING, RUNTIME_UNSUPPORTED_VERSION; WAL_FENCED if somebody else took it over meanwhile; errors of the log and
+ * of the storage.
  */
 export async function loadRuntime(source: LoadSource): Promise<LoadedRuntime | undefined> {
   for (let attempt = 1; ; attempt++) {
@@ -70,9 +71,21 @@ async function loadFrom(source: LoadSource, snapshots: readonly SnapshotName[]):
   }
   const { log, signal } = source;
   if ("durableSeq" in log && log.durableSeq < state.seq) {
+    await requireNotOvertaken(source, state.seq);
     throw new RuntimeError("RUNTIME_CORRUPT", `the journal ends at record ${log.durableSeq}, before the snapshot that was made of ${state.seq}`, { operation: "open" });
   }
   return { state, logId: newest?.logId, replay: await replayJournal(log, state, signal), snapshots, skipped };
+}
+
+/** On object storage somebody else may have taken the journal over since it was opened, and gone on: then nothing is damaged. */
+async function requireNotOvertaken({ storage, settings, signal }: LoadSource, seq: number): Promise<void> {
+  await using reader = await openLogReader({ storage, prefix: journalPrefix(settings.prefix), signal });
+  const record = await reader.get(seq, { signal }).catch((error: unknown) => {
+    if (hasCode(error, "WAL_TRIMMED")) return error;
+    throw error;
+  });
+  if (record === undefined) return;
+  throw new WalError("WAL_FENCED", "somebody else took this runtime over while it was being opened", { operation: "open", key: settings.prefix, outcome: "not_applied", retryable: true });
 }
 
 async function newestState(source: LoadSource, snapshots: readonly SnapshotName[], skipped: HoldfastError[]): Promise<{ readonly state: RuntimeState; readonly logId: string } | undefined> {

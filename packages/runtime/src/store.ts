@@ -39,7 +39,8 @@ import { RuntimeView } from "./view.js";
  * Opens the store of a runtime, or makes one. Takes its lock; on object storage takes it over from whoever wrote before.
  *
  * @throws RUNTIME_INVALID_ARGUMENT before anything is touched; STORAGE_LOCKED; RUNTIME_CORRUPT, RUNTIME_MISSING, RUNTIME_UNSUPPORTED_VERSION;
- * RUNTIME_WRONG_RUNTIME for the objects of another runtime; errors of the log and of the storage.
+ * RUNTIME_WRONG_RUNTIME for the objects of another runtime; WAL_FENCED, retryable, if somebody else took it over meanwhile; errors of the log and of
+ * the storage.
  */
 export async function openRuntimeStore<E extends EventPayloads = EventPayloads, M = unknown>(options: RuntimeStoreOptions<E, M>): Promise<RuntimeStore<E, M>> {
   const settings = runtimeSettings("openRuntimeStore", options);

@@ -56,6 +56,39 @@ describe.each(Array.from({ length: CALLS }, (_, index) => index + 1))("held up i
   });
 });
 
+/** Calls of an opening; behind the last one nothing is held up. */
+const OPENING_CALLS = 16;
+
+describe.each(Array.from({ length: OPENING_CALLS }, (_, index) => index + 1))("held up in call %i of its opening", (call) => {
+  it("is told that it was taken over, and not that anything is damaged", async () => {
+    const disk = memoryDisk();
+    const storage = memoryBackend({ disk, appendable: false });
+    const first = await open(storage);
+    const { workerRef } = await first.createWorker({ intent: { kind: "assistant" }, profile: { kind: "runtime_default" } });
+    await work(first, workerRef.workerId, 10);
+    await first.close();
+
+    const gate = new Gate();
+    const held = gate.holdAt(call);
+    const opening = open(gate.before(storage)).catch((error: unknown) => error);
+    await Promise.race([held, opening]);
+    const taken = await open(storage);
+    for (let round = 0; round < 3; round++) {
+      await work(taken, workerRef.workerId, 10);
+      await taken.checkpoint();
+    }
+    const seen = shown(await observe(taken));
+    gate.release();
+    const late = await opening;
+    if (late instanceof Error) expect(late).toMatchObject({ code: "WAL_FENCED", outcome: "not_applied", retryable: true });
+    else await (late as Store).close();
+    await taken.close();
+    const again = await open(storage);
+    expect(shown(await observe(again))).toEqual(seen);
+    await again.close();
+  });
+});
+
 function open(storage: StorageBackend): Promise<Store> {
   return openRuntimeStore({ storage, runtimeId: "agents", pageBytes: 4096, schemas });
 }

@@ -1,5 +1,5 @@
-import { hasCode } from "@holdfast/storage";
-import type { Log } from "@holdfast/wal";
+import { hasCode, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
+import { openLogReader, WalError, type Log } from "@holdfast/wal";
 import { SnapshotError } from "./errors.js";
 import { migrated, type EventRecords } from "./event-records.js";
 import type { Apply } from "./reducer.js";
@@ -10,6 +10,8 @@ import type { ReplayProgress } from "./state-types.js";
 /** What a state is loaded from, and how. */
 export interface StateSource<S, E> {
   readonly log: Log;
+  /** Where the log is. */
+  readonly place: { readonly storage: StorageBackend; readonly prefix: StoragePrefix };
   readonly snapshots: SnapshotStore;
   readonly initial: S;
   readonly apply: Apply<S, E>;
@@ -73,7 +75,7 @@ const ATTEMPTS = 3;
 
 async function loadOnce<S, E>(source: StateSource<S, E>, listed: readonly SnapshotEntry[]): Promise<LoadedState<S>> {
   const { log, snapshots, signal } = source;
-  requireNotAhead(log, listed.at(-1));
+  await requireNotAhead(source, listed.at(-1));
   const { found, skipped } = await snapshots.newest((snapshot) => readState(source, snapshot), { signal });
   const baseSeq = found?.info.seq ?? 0;
   if (log.firstSeq > baseSeq + 1) throw gap(log, found?.info, skipped);
@@ -132,10 +134,23 @@ class GuardedReading {
 }
 
 /** A snapshot holds durable records only, so a log that ends before any of them, readable or not, has lost some. */
-function requireNotAhead(log: Log, newest: SnapshotEntry | undefined): void {
-  if (newest === undefined || newest.seq < log.nextSeq) return;
-  const message = `${newest.key} holds the records up to ${newest.seq}, and the log ends with ${log.nextSeq - 1}`;
+async function requireNotAhead<S, E>(source: StateSource<S, E>, newest: SnapshotEntry | undefined): Promise<void> {
+  const { nextSeq } = source.log;
+  if (newest === undefined || newest.seq < nextSeq) return;
+  await requireNotOvertaken(source, newest.seq);
+  const message = `${newest.key} holds the records up to ${newest.seq}, and the log ends with ${nextSeq - 1}`;
   throw new SnapshotError("SNAPSHOT_AHEAD_OF_LOG", message, { operation: OPERATION, key: newest.key, seq: newest.seq });
+}
+
+/** On object storage somebody else may have taken the log over since it was opened, and gone on: then nothing is lost. */
+async function requireNotOvertaken<S, E>({ place: { storage, prefix }, signal }: StateSource<S, E>, seq: number): Promise<void> {
+  await using reader = await openLogReader({ storage, prefix, signal });
+  const record = await reader.get(seq, { signal }).catch((error: unknown) => {
+    if (hasCode(error, "WAL_TRIMMED")) return error;
+    throw error;
+  });
+  if (record === undefined) return;
+  throw new WalError("WAL_FENCED", "somebody else took this state over while it was being opened", { operation: OPERATION, key: prefix, outcome: "not_applied", retryable: true });
 }
 
 /** Where a log was lost as a whole, the next one begins behind the snapshot; only there may it be another one. A log that begins still later is a gap. */

@@ -22,7 +22,8 @@ import type { CommitOptions, StateHealth, StateProblem, StateStore, StateStoreOp
  *
  * @param options - See {@link StateStoreOptions}.
  * @throws SNAPSHOT_AHEAD_OF_LOG, SNAPSHOT_GAP, SNAPSHOT_OF_ANOTHER_LOG, SNAPSHOT_UNSUPPORTED_VERSION, STATE_CODEC_FAILED,
- * STATE_REPLAY_FAILED, STATE_UNSUPPORTED_VERSION, SNAPSHOT_INVALID_ARGUMENT; what `openLog` throws, or the storage. Nothing was changed.
+ * STATE_REPLAY_FAILED, STATE_UNSUPPORTED_VERSION, SNAPSHOT_INVALID_ARGUMENT; what `openLog` throws (WAL_FENCED also where somebody else takes the
+ * state over while it is being read), or the storage. Nothing was changed.
  */
 export async function openStateStore<S, E>(options: StateStoreOptions<S, E>): Promise<StateStore<S, E>> {
   const settings = checkStateOptions(options);
@@ -39,7 +40,7 @@ export async function openStateStore<S, E>(options: StateStoreOptions<S, E>): Pr
     const { initial, version = 1, migrate, migrateState, onProgress, development = false } = options;
     const apply = checkedApply<S, E>((state, event) => options.apply(state, event), development);
     const records = new EventRecords<E>({ codec: codecs.event, version, migrate });
-    const source: StateSource<S, E> = { log, snapshots, initial, apply, records, codec: codecs.state, version, migrateState, onProgress, signal };
+    const source: StateSource<S, E> = { log, place: { storage, prefix: logPrefix(prefix) }, snapshots, initial, apply, records, codec: codecs.state, version, migrateState, onProgress, signal };
     const loaded = await loadState(source);
     const { seq, snapshot, replayedEvents } = loaded;
     announceOpened({ prefix, seq, snapshotSeq: snapshot?.seq ?? 0, replayedEvents, durationMs: clock.monotonic() - startedAtMs });

@@ -68,3 +68,50 @@ it("a store that is opened while the writer before replaces its snapshots looks 
   expect(left).toEqual([5]);
   await before.close();
 });
+
+it.each(Array.from({ length: 12 }, (_, index) => index + 1))("a store that is taken over in call %i of its opening is told so, and not that anything is damaged", async (call) => {
+  const storage = newPlace();
+  await using before = await open(storage(), 1);
+  for (const event of [1, 2, 3]) await before.commit(event);
+  let calls = 0;
+  let other: StateStore<readonly number[], number> | undefined;
+  const meddle = async (): Promise<void> => {
+    calls += 1;
+    if (calls !== call) return;
+    other = await open(storage(), 1);
+    for (const event of [4, 5, 6]) {
+      await other.commit(event);
+      await other.snapshot();
+    }
+  };
+  const late = await open(meddled(storage(), meddle), 1).catch((error: unknown) => error);
+  if (late instanceof Error) expect(late).toMatchObject({ code: "WAL_FENCED", outcome: "not_applied", retryable: true });
+  else await (late as StateStore<readonly number[], number>).close();
+  await other?.close();
+  await using last = await open(storage(), 1);
+  expect(last.state).toEqual(other === undefined ? [1, 2, 3] : [1, 2, 3, 4, 5, 6]);
+});
+
+/** Something happens before each call. */
+function meddled(plain: StorageBackend, meddle: () => Promise<void>): StorageBackend {
+  const call = async <T>(run: () => Promise<T>): Promise<T> => {
+    await meddle();
+    return run();
+  };
+  return {
+    name: plain.name,
+    appendable: undefined,
+    read: (...args) => call(() => plain.read(...args)),
+    stream: (...args) => call(() => plain.stream(...args)),
+    stat: (...args) => call(() => plain.stat(...args)),
+    create: (...args) => call(() => plain.create(...args)),
+    replace: (...args) => call(() => plain.replace(...args)),
+    async *list(...args) {
+      await meddle();
+      yield* plain.list(...args);
+    },
+    remove: (...args) => call(() => plain.remove(...args)),
+    close: () => plain.close(),
+    [Symbol.asyncDispose]: () => plain.close(),
+  };
+}
