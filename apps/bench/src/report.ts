@@ -37,6 +37,8 @@ export function environmentLines(environment: Environment): readonly string[] {
 export function tableText(report: BenchReport): string {
   const table = new Table({
     head: ["work", "ours", "against", "theirs", "ratio", "target", "met"],
+    colWidths: [29, 12, 21, 12, 23, 20, 5], // With the lines between them 130, which fits a terminal.
+    wordWrap: true,
     style: { head: [], border: [] },
     chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
   });
@@ -46,6 +48,7 @@ export function tableText(report: BenchReport): string {
   return [
     table.toString(),
     "ratio: ours divided by theirs, median of rounds run in turns (least–most); ↑ more is better, ↓ less is better. Records of 256 bytes; k, M: thousand, million.",
+    ...noteLines(report.rows),
     ...shortLines(report),
     ...missingLines(report.rows),
     ...(report.notRun.length === 0 ? [] : [`not in this run: ${report.notRun.join("; ")}`]),
@@ -104,9 +107,17 @@ export function shortLines({ rows, runs }: Pick<BenchReport, "rows" | "runs">): 
   return short.length === 0 ? [] : [`fewer rounds than asked for, because time was up: ${[...new Set(short)].join("; ")}`];
 }
 
+/** What a reader should know about single rows: too long for the table. */
+function noteLines(rows: readonly RowResult[]): readonly string[] {
+  return rows.filter(isMeasured).flatMap(({ work, against, note }) => {
+    const row = against === undefined ? work : `${work} against ${against.name}`;
+    return note === undefined ? [] : [`${row}: ${note}`];
+  });
+}
+
 function cells(row: Row): string[] {
   return [
-    row.note === undefined ? row.work : `${row.work}\n  ${row.note}`,
+    row.work,
     formatFigure(row.ours),
     row.against?.name ?? "",
     row.against === undefined ? "" : formatFigure(row.against.figure),

@@ -83,6 +83,24 @@ describe("the table", () => {
     expect(targetsLine([met, missed, information, bound])).toBe("2 of 3 targets met");
   });
 
+  it("fits a terminal of 130 columns, and keeps the notes of its rows below it", () => {
+    const long: Row = {
+      id: "commit-tail",
+      work: "2 GiB in commits of 64 records, p99.9 of a commit",
+      ours: { value: 11_160, unit: "synced writes" },
+      against: { name: "copy and sync of the same log", figure: { value: 9999, unit: "µs" } },
+      ratio: { median: 4.03, min: 2.09, max: 14.5, better: "less" },
+      target: { text: "≤ 1.5 × of the smallest", met: true },
+      note: "128688 commits of 16688 bytes, 32 rotations; p50 181 against 148 µs; and much more that a reader should know about this row",
+    };
+    const lines = tableText(report([met, missed, long])).split("\n");
+    const table = lines.slice(0, lines.findIndex((line) => line.startsWith("ratio:")));
+    expect(new Set(table.map((line) => line.length))).toEqual(new Set([130]));
+    expect(table.join("\n")).not.toContain("…");
+    for (const word of `${long.work} ${long.against!.name} ${long.target!.text} synced writes`.split(" ")) expect(table.join("\n")).toContain(word);
+    expect(lines).toContain(`${long.work} against copy and sync of the same log: ${long.note}`);
+  });
+
   it("says when time was up before all rounds were run", () => {
     expect(tableText(report([{ ...met, rounds: { ours: [1, 2], theirs: [3, 4] } }]))).toContain("because time was up: 64 appenders (2 of 5)\n");
     expect(tableText(report([{ ...met, rounds: { ours: [1, 2, 3, 4, 5] } }]))).not.toContain("time was up");
