@@ -40,8 +40,10 @@ export async function writeLogSnapshot({
   readonly logId: string;
 }): Promise<boolean> {
   const info = (await snapshots.open(entry, { signal }))?.info;
-  // What a store was begun with is of no log.
-  if (info === undefined || (info.logId !== logId && !(info.logId === undefined && info.seq === 0))) return false;
+  if (info === undefined) return false;
+  // What a store was begun with is of no log, and so is what was restored in front of one.
+  const isBeginning = info.logId === undefined && (info.seq === 0 || info.seq < source.firstSeq);
+  if (info.logId !== logId && !isBeginning) return false;
   const committedAtMs = await commitTime(source, info, signal);
   const base = encodeLogBase({ logId, generation, index, seq: info.seq, committedAtMs, contentVersion: info.version });
   const open = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
