@@ -123,6 +123,7 @@ class Lz4Decoder {
       const content = await this.#block(word, head, window);
       this.#contentBytes += content.length;
       if (head.contentSize !== undefined && this.#contentBytes - before > head.contentSize) throw this.#corrupt("it holds more than it states");
+      if (content.length === 0) continue;
       hash.update(content);
       if (head.blocksAreLinked) window = lastOf(window, content);
       yield content;
@@ -145,7 +146,8 @@ class Lz4Decoder {
   async #block(word: number, head: Lz4FrameHead, window: Uint8Array): Promise<Uint8Array> {
     const at = this.#source.offset - 4;
     const blockBytes = (word & ~STORED_BLOCK_FLAG) >>> 0;
-    if (blockBytes === 0 || blockBytes > head.blockBytes) throw this.#corrupt(`a block of ${blockBytes} bytes is none`, at);
+    // One of no bytes is a stored one. The library of litestream writes it where the content ends with a full block.
+    if (blockBytes > head.blockBytes) throw this.#corrupt(`a block of ${blockBytes} bytes is none`, at);
     const prefixed = await this.#bytes(blockBytes, BLOCK_PREFIX_BYTES);
     const block = prefixed.subarray(BLOCK_PREFIX_BYTES);
     if (head.hasBlockChecksums && (await this.#u32()) !== this.#hash.of(block)) throw this.#corrupt("invalid block checksum", at);

@@ -57,6 +57,21 @@ describe("LZ4 frames", () => {
     }
   });
 
+  it("may have a block of nothing, as litestream writes one behind content that ends with a block", async () => {
+    const nothing = [0, 0, 0, 0x80];
+    const written = await joined(encodeLz4(pieces(noise(1000))));
+    const empty = await joined(encodeLz4(pieces(new Uint8Array())));
+    for (const reading of ["strict", "standard", "lenient"] as const) {
+      for (const [file, length] of [[written, 1000], [empty, 0]] as const) {
+        const withNothing = Uint8Array.of(...file.subarray(0, 7), ...nothing, ...file.subarray(7, -8), ...nothing, ...nothing, ...file.subarray(-8));
+        const read: Uint8Array[] = [];
+        for await (const piece of decodeLz4(pieces(withNothing, 5), { reading })) read.push(piece.slice());
+        expect(isEqual(Buffer.concat(read), noise(length))).toBe(true);
+        expect(read.every((piece) => piece.length > 0)).toBe(true);
+      }
+    }
+  });
+
   it("end where the caller's bound is", async () => {
     const file = await joined(encodeLz4(pieces(new Uint8Array(20 << 20), 1 << 20)));
     expect(file.length).toBeLessThan(100_000);
