@@ -1,7 +1,8 @@
 import type { StorageBackend, StorageKey, StoragePrefix } from "@holdfast/storage";
+import { agreedReading } from "./agreed-reading.js";
 import { notRestored, WalError } from "./errors.js";
 import { readFailed } from "./file-recovery.js";
-import { OBJECT_HEADER_BYTES } from "./format/object.js";
+import { bodyProblem, decodeObjectHeader, OBJECT_HEADER_BYTES } from "./format/object.js";
 import { isRestoringKey } from "./layout.js";
 import { logKey, logPrefix, packKey, packPrefix, parseLogKey, parsePackKey, parseTrimKey, trimPrefix, type PositionRange } from "./object-layout.js";
 
@@ -65,8 +66,23 @@ export class LogObjects {
     }
   }
 
-  /** The bytes where an object's header stands, or `undefined` without an object. */
-  async readHeader(key: StorageKey, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+  /** As {@link read}, and what is not sound was read twice, or more often until two readings agreed. @throws WAL_READ_FAILED if none did. */
+  readSound(key: StorageKey, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    return agreedReading(key, () => this.read(key, signal), (bytes) => {
+      const decoded = decodeObjectHeader(bytes, 0, nameOf(key));
+      return decoded.state === "valid" && bodyProblem(bytes, OBJECT_HEADER_BYTES, bytes.length, decoded.header) === undefined;
+    });
+  }
+
+  /**
+   * The bytes where an object's header stands, or `undefined` without an object. No storage has a checksum for a part of an
+   * object, so what is not sound was read twice, as by {@link readSound}.
+   */
+  readHeader(key: StorageKey, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
+    return agreedReading(key, () => this.#readStart(key, signal), (bytes) => decodeObjectHeader(bytes, 0, nameOf(key)).state !== "invalid");
+  }
+
+  async #readStart(key: StorageKey, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
     try {
       return await this.storage.read(key, { range: { offset: 0, length: OBJECT_HEADER_BYTES }, signal });
     } catch (error) {
@@ -98,6 +114,11 @@ export class LogObjects {
       throw readFailed(error, prefix);
     }
   }
+}
+
+/** What the checksum of an object's header covers of its key. */
+function nameOf(key: StorageKey): string {
+  return key.slice(key.lastIndexOf("/") + 1);
 }
 
 function foreign(key: StorageKey): never {

@@ -72,7 +72,7 @@ async function tryCreate(objects: LogObjects, key: StorageKey, bytes: Uint8Array
 /** The object under a key, `undefined` if there is none or that cannot be told now. */
 async function readBack(objects: LogObjects, key: StorageKey, signal: AbortSignal | undefined): Promise<Uint8Array | undefined> {
   try {
-    return await objects.storage.read(key, { signal });
+    return await objects.readSound(key, signal);
   } catch {
     // As good as absent: what is created again has the same bytes. If the storage stays away, the attempts' own error is told.
     signal?.throwIfAborted();

@@ -114,7 +114,7 @@ async function mergeRun(objects: LogObjects, run: readonly ListedObject[], signa
 async function readAll(objects: LogObjects, run: readonly ListedObject[], signal: AbortSignal | undefined): Promise<(Uint8Array | undefined)[]> {
   const contents: (Uint8Array | undefined)[] = [];
   for (let at = 0; at < run.length; at += READ_AT_ONCE) {
-    contents.push(...(await Promise.all(run.slice(at, at + READ_AT_ONCE).map(({ key }) => objects.read(key, signal)))));
+    contents.push(...(await Promise.all(run.slice(at, at + READ_AT_ONCE).map(({ key }) => objects.readSound(key, signal)))));
   }
   return contents;
 }

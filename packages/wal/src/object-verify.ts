@@ -119,7 +119,7 @@ class ObjectWalk {
         queue = this.#queueFrom(position);
         continue;
       }
-      this.#check(found, found.bytes, position);
+      this.#check(found, await this.#agreed(found, found.bytes), position);
       onObject(this.checkedBytes);
       position = found.last + 1;
     }
@@ -127,12 +127,18 @@ class ObjectWalk {
 
   /** A pack that the walk did not come by: whether it is sound in itself. */
   async checkPack(pack: ListedPack): Promise<void> {
-    const bytes = await this.#objects.read(pack.key, this.#signal);
+    const bytes = await this.#objects.readSound(pack.key, this.#signal);
     if (bytes === undefined) return;
     this.visited.add(pack.key);
     const objects = this.#open({ ...pack, isPack: true, bytes }, bytes);
     for (const it of objects ?? []) this.#checkBody(pack.key, bytes, it);
     this.checkedBytes += bytes.length;
+  }
+
+  /** What looks damaged is read again before it is called so. If it is gone by now, what was read of it counts. */
+  async #agreed(found: FetchedObject, bytes: Uint8Array): Promise<Uint8Array> {
+    if (typeof soundObject(found, bytes, this.#origin.logId) !== "string") return bytes;
+    return (await this.#objects.readSound(found.key, this.#signal)) ?? bytes;
   }
 
   /** @param position - From here on the history has not been checked yet; a pack may begin before. */
