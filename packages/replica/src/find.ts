@@ -2,6 +2,7 @@ import type { CallOptions } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
 import type { SnapshotInfo, WalSegmentInfo } from "./infos.js";
 import { formatIndex } from "./numbers.js";
+import { formatPos } from "./pos.js";
 import type { ReplicaClient } from "./replica-client.js";
 
 /** From when to when something was written, Unix milliseconds by the storage's clock. */
@@ -32,14 +33,14 @@ export interface ReplicaTimeBounds {
 /** When the snapshots of a generation were written. @throws REPLICA_NO_SNAPSHOT. */
 export async function snapshotTimeBounds(client: ReplicaClient, generation: string, options?: CallOptions): Promise<TimeBounds> {
   const bounds = await boundsOf(client.snapshots(generation, options));
-  if (bounds === undefined) throw noSnapshot("snapshotTimeBounds");
+  if (bounds === undefined) throw noSnapshot("snapshotTimeBounds", generation);
   return bounds;
 }
 
 /** When the WAL segments of a generation were written. @throws REPLICA_NO_WAL_SEGMENT. */
 export async function walTimeBounds(client: ReplicaClient, generation: string, options?: CallOptions): Promise<TimeBounds> {
   const bounds = await boundsOf(client.walSegments(generation, options));
-  if (bounds === undefined) throw noWalSegment("walTimeBounds");
+  if (bounds === undefined) throw noWalSegment("walTimeBounds", generation);
   return bounds;
 }
 
@@ -68,14 +69,14 @@ export async function findLatestGeneration(client: ReplicaClient, options?: Call
 /** The highest index of a snapshot. @throws REPLICA_NO_SNAPSHOT. */
 export async function findMaxSnapshotIndex(client: ReplicaClient, generation: string, options?: CallOptions): Promise<bigint> {
   const last = await lastOf(client.snapshots(generation, options));
-  if (last === undefined) throw noSnapshot("findMaxSnapshotIndex");
+  if (last === undefined) throw noSnapshot("findMaxSnapshotIndex", generation);
   return last.index;
 }
 
 /** The highest index of a WAL segment. @throws REPLICA_NO_WAL_SEGMENT. */
 export async function findMaxWalIndex(client: ReplicaClient, generation: string, options?: CallOptions): Promise<bigint> {
   const last = await lastOf(client.walSegments(generation, options));
-  if (last === undefined) throw noWalSegment("findMaxWalIndex");
+  if (last === undefined) throw noWalSegment("findMaxWalIndex", generation);
   return last.index;
 }
 
@@ -94,8 +95,8 @@ export async function findSnapshotForIndex(client: ReplicaClient, generation: st
     isEmpty = false;
     if (snapshot.index <= index) best = snapshot.index;
   }
-  if (isEmpty) throw noSnapshot("findSnapshotForIndex");
-  if (best === undefined) throw noSnapshot("findSnapshotForIndex", ` at or before index ${formatIndex(index)}`);
+  if (isEmpty) throw noSnapshot("findSnapshotForIndex", generation);
+  if (best === undefined) throw noSnapshot("findSnapshotForIndex", generation, ` at or before index ${formatIndex(index)}`);
   return best;
 }
 
@@ -105,21 +106,21 @@ export async function snapshotIndexAt(client: ReplicaClient, generation: string,
   for await (const snapshot of client.snapshots(generation, options)) {
     if (snapshot.createdAtMs <= (timeMs ?? Infinity) && (best === undefined || snapshot.createdAtMs > best.createdAtMs)) best = snapshot;
   }
-  if (best === undefined) throw noSnapshot("snapshotIndexAt");
+  if (best === undefined) throw noSnapshot("snapshotIndexAt", generation);
   return best.index;
 }
 
 /** The highest index of a snapshot that was written at `timeMs` or before; 0 if all are later. @throws REPLICA_NO_SNAPSHOT. */
 export async function findSnapshotIndexByTimestamp(client: ReplicaClient, generation: string, timeMs: number, options?: CallOptions): Promise<bigint> {
   const index = await indexByTimestamp(client.snapshots(generation, options), timeMs);
-  if (index === undefined) throw noSnapshot("findSnapshotIndexByTimestamp");
+  if (index === undefined) throw noSnapshot("findSnapshotIndexByTimestamp", generation);
   return index;
 }
 
 /** The highest index of a WAL segment that was written at `timeMs` or before; 0 if all are later. @throws REPLICA_NO_WAL_SEGMENT. */
 export async function findWalIndexByTimestamp(client: ReplicaClient, generation: string, timeMs: number, options?: CallOptions): Promise<bigint> {
   const index = await indexByTimestamp(client.walSegments(generation, options), timeMs);
-  if (index === undefined) throw noWalSegment("findWalIndexByTimestamp");
+  if (index === undefined) throw noWalSegment("findWalIndexByTimestamp", generation);
   return index;
 }
 
@@ -179,10 +180,10 @@ async function indexByTimestamp(infos: AsyncIterable<SnapshotInfo | WalSegmentIn
   return index;
 }
 
-function noSnapshot(operation: string, which = ""): ReplicaError {
-  return new ReplicaError("REPLICA_NO_SNAPSHOT", `no snapshots available${which}`, { operation });
+function noSnapshot(operation: string, generation: string, which = ""): ReplicaError {
+  return new ReplicaError("REPLICA_NO_SNAPSHOT", `no snapshots available${which}`, { operation, position: formatPos({ generation, index: 0n, offset: 0n }) });
 }
 
-function noWalSegment(operation: string): ReplicaError {
-  return new ReplicaError("REPLICA_NO_WAL_SEGMENT", "no wal segments available", { operation });
+function noWalSegment(operation: string, generation: string): ReplicaError {
+  return new ReplicaError("REPLICA_NO_WAL_SEGMENT", "no wal segments available", { operation, position: formatPos({ generation, index: 0n, offset: 0n }) });
 }

@@ -43,5 +43,5 @@ export type { ReplicationSource, Replicator, ReplicatorOptions } from "./replica
 export type { ReplicatorRetention } from "./replicator-settings.js";
 export type { ReplicatorStatus } from "./replicator-status.js";
 export { restore, verify } from "./restore.js";
-export type { RestoreTarget } from "./restore-plan.js";
+export type { RestoreTarget, SkippedSnapshot } from "./restore-plan.js";
 export type { Restored, RestoreOptions, RestoreProgress, VerifyReplicaOptions } from "./restore.js";

@@ -1,4 +1,5 @@
 import type { CallOptions } from "@holdfast/storage";
+import { damageBehind } from "./damage-behind.js";
 import { ReplicaError } from "./errors.js";
 import { BASE_BYTES, decodeLogBase, type LogBase } from "./format/log-base.js";
 import type { WalSegmentInfo } from "./infos.js";
@@ -51,17 +52,14 @@ export async function openBase(client: ReplicaClient, generation: string, index:
     const base = decodeLogBase(bytes.subarray(0, length));
     const position = formatPos({ generation, index, offset: 0n });
     const what = `the snapshot at ${position}`;
-    if (base === undefined) throw new ReplicaError("REPLICA_CORRUPT", `${what} is damaged, or is none of a log`, { operation: "read", position });
+    const corrupt = async (problem: string): Promise<ReplicaError> => (await damageBehind(content)) ?? new ReplicaError("REPLICA_CORRUPT", `${what} ${problem}`, { operation: "read", position });
+    if (base === undefined) throw await corrupt("is damaged, or is none of a log");
     if ("unsupportedVersion" in base) {
       throw new ReplicaError("REPLICA_UNSUPPORTED_VERSION", `${what} has version ${base.unsupportedVersion} of the format; this is for version 1`, { operation: "read", position });
     }
-    if (base.generation !== generation || base.index !== index) {
-      throw new ReplicaError("REPLICA_CORRUPT", `${what} is another one, in the place of this one`, { operation: "read", position });
-    }
+    if (base.generation !== generation || base.index !== index) throw await corrupt("is another one, in the place of this one");
     // Where there is no content its end is looked at now, and with it the checksums.
-    if (base.contentVersion === undefined && !(await content.isAtEnd())) {
-      throw new ReplicaError("REPLICA_CORRUPT", `${what} has content where it says that there is none`, { operation: "read", position });
-    }
+    if (base.contentVersion === undefined && !(await content.isAtEnd())) throw await corrupt("has content where it says that there is none");
     return { base, content };
   } catch (error) {
     await content.close();

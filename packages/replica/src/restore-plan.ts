@@ -1,14 +1,15 @@
-import type { CallOptions } from "@holdfast/storage";
+import { hasCode, type CallOptions, type HoldfastError } from "@holdfast/storage";
 import { invalidArgument, ReplicaError } from "./errors.js";
-import { findLatestGeneration } from "./find.js";
 import type { LogBase } from "./format/log-base.js";
+import { openBase } from "./log-replica.js";
 import { formatPos } from "./pos.js";
-import { listIndexes, openBase, readOpening, type IndexOpening, type ListedIndex } from "./log-replica.js";
 import type { ReplicaClient } from "./replica-client.js";
+import { requireLatestGeneration } from "./restore-generation.js";
+import { chainFrom, isLoss, NO_WAL, type PlannedIndex } from "./wal-chain.js";
 
 /** Which state of a log is wanted. Default: the last. */
 export interface RestoreTarget {
-  /** Of one generation. Default: the one that was written to last. */
+  /** Of one generation. Default: the one that was begun last; where no order was noted, the one that was written to last. */
   readonly generation?: string | undefined;
   /** Up to this record, inclusive. */
   readonly seq?: number | undefined;
@@ -16,12 +17,12 @@ export interface RestoreTarget {
   readonly timeMs?: number | undefined;
 }
 
-/** A part of the WAL that is to be read. */
-export interface PlannedIndex {
-  readonly listed: ListedIndex;
-  readonly opening: IndexOpening;
-  /** Bytes of its stream that count; `undefined`: all. */
-  readonly bytes: bigint | undefined;
+/** A snapshot that could not be used. An older one, and more WAL, stood in for it: what is restored is the same. */
+export interface SkippedSnapshot {
+  readonly generation: string;
+  readonly index: bigint;
+  /** REPLICA_CORRUPT, with `key` and `offset` where the object itself is damaged, or REPLICA_OBJECT_GONE. */
+  readonly error: HoldfastError;
 }
 
 /** What has to be read for a state. */
@@ -30,81 +31,85 @@ export interface RestorePlan {
   readonly base: LogBase;
   /** Each follows the one before it. */
   readonly indexes: readonly PlannedIndex[];
+  /** Why it is not known what comes behind the indexes: to be thrown when what is wanted was not reached with them. `undefined`: nothing does. */
+  readonly broken: Error | undefined;
+  /** Newer snapshots that could not be used. */
+  readonly skipped: readonly SkippedSnapshot[];
 }
 
 /** Where a restore may begin: at `any` snapshot, or at one that is the beginning of a log and `empty`. */
 export type WantedBase = "any" | "empty";
 
 /**
- * Finds the newest snapshot that is not behind what is wanted, and the WAL from there on.
+ * Finds the newest snapshot that is not behind what is wanted and reads as one, and the WAL from there on.
  *
- * @throws REPLICA_NO_GENERATION, REPLICA_NO_SNAPSHOT: there is none, or what is wanted is older. REPLICA_GAP, REPLICA_CORRUPT, REPLICA_OBJECT_GONE.
+ * @param skipped - What was found to be of no use when it was read whole. Only snapshots before the last one are looked at.
+ * @throws REPLICA_NO_GENERATION, REPLICA_NO_SNAPSHOT: there is none, or what is wanted is older. REPLICA_GAP, REPLICA_CORRUPT,
+ * REPLICA_OBJECT_GONE: there is no way to what is wanted; for a record or time that may show only when it is read.
  */
-export async function planRestore(client: ReplicaClient, target: RestoreTarget, options: CallOptions, wanted: WantedBase = "any"): Promise<RestorePlan> {
+export async function planRestore(
+  client: ReplicaClient,
+  target: RestoreTarget,
+  options: CallOptions,
+  wanted: WantedBase = "any",
+  skipped: readonly SkippedSnapshot[] = [],
+): Promise<RestorePlan> {
   if (target.seq !== undefined && target.timeMs !== undefined) throw invalidArgument("restore", "seq and timeMs exclude each other");
-  const generation = target.generation ?? (await findLatestGeneration(client, options)).generation;
-  const base = await newestBase(client, generation, target, wanted, options);
-  return { generation, base, indexes: await chainFrom(client, generation, base, options) };
+  const generation = target.generation ?? (await requireLatestGeneration(client, options));
+  const found = await newestBase(client, generation, { target, wanted, skipped }, options);
+  const { indexes, broken } = found.base.seq === target.seq ? NO_WAL : await chainFrom(client, generation, found.base, options);
+  if (broken !== undefined && target.seq === undefined && target.timeMs === undefined) throw broken;
+  return { generation, ...found, indexes, broken };
+}
+
+/** The error of a snapshot as a reason to pass over it; `undefined` if it is none. */
+export function asSkipped({ generation, index }: { readonly generation: string; readonly index: bigint }, error: unknown): SkippedSnapshot | undefined {
+  if (!isLoss(error)) return undefined;
+  return { generation, index, error: hasCode(error, "REPLICA_NOT_FOUND") ? gone(generation, index, error) : error };
 }
 
 async function newestBase(
   client: ReplicaClient,
   generation: string,
-  { seq = Infinity, timeMs = Infinity }: RestoreTarget,
-  wanted: WantedBase,
+  { target: { seq = Infinity, timeMs = Infinity }, wanted, skipped: before }: { readonly target: RestoreTarget; readonly wanted: WantedBase; readonly skipped: readonly SkippedSnapshot[] },
   options: CallOptions,
-): Promise<LogBase> {
+): Promise<Pick<RestorePlan, "base" | "skipped">> {
   const indexes: bigint[] = [];
+  const skipped = [...before];
+  const below = before.at(-1)?.index;
   let hasContent = false;
   for await (const { index } of client.snapshots(generation, options)) indexes.push(index);
   for (const index of indexes.toReversed()) {
+    if (below !== undefined && index >= below) continue;
+    const base = await readBase(client, generation, index, options);
+    if ("error" in base) skipped.push(base);
+    else if (wanted === "empty" && base.contentVersion !== undefined) hasContent = true;
+    else if (base.seq <= seq && base.committedAtMs <= timeMs) return { base, skipped };
+  }
+  throw skipped[0]?.error ?? noBase(generation, indexes.length, hasContent);
+}
+
+async function readBase(client: ReplicaClient, generation: string, index: bigint, options: CallOptions): Promise<LogBase | SkippedSnapshot> {
+  try {
     const { base, content } = await openBase(client, generation, index, options);
     await content.close();
-    if (wanted === "empty" && base.contentVersion !== undefined) hasContent = true;
-    else if (base.seq <= seq && base.committedAtMs <= timeMs) return base;
+    return base;
+  } catch (error) {
+    const skipped = asSkipped({ generation, index }, error);
+    if (skipped === undefined) throw error;
+    return skipped;
   }
+}
+
+function gone(generation: string, index: bigint, cause: HoldfastError): ReplicaError {
+  const position = formatPos({ generation, index, offset: 0n });
+  return new ReplicaError("REPLICA_OBJECT_GONE", `the snapshot ${position} was removed while it was to be read`, { operation: "restore", key: cause.key, position, cause });
+}
+
+function noBase(generation: string, snapshots: number, hasContent: boolean): ReplicaError {
   const message =
-    indexes.length === 0
+    snapshots === 0
       ? `no snapshots available in ${generation}`
       : `what is wanted is older than the first snapshot of ${generation}${hasContent ? " without content; give `snapshots`, where the content is to go" : ""}`;
-  throw new ReplicaError("REPLICA_NO_SNAPSHOT", message, { operation: "restore" });
-}
-
-/** The indexes that count, from that of the base on: the newest one that has begun says which one it follows, and how much of that counts. */
-async function chainFrom(client: ReplicaClient, generation: string, base: LogBase, options: CallOptions): Promise<readonly PlannedIndex[]> {
-  const listed = await listIndexes(client, generation, base.index, options);
-  const chain: PlannedIndex[] = [];
-  /** What the index behind says of the one that is looked for. */
-  let wanted: { readonly index: bigint; readonly bytes: bigint } | undefined;
-  for (const each of listed.toReversed()) {
-    if (wanted !== undefined && each.index > wanted.index) continue;
-    if (wanted !== undefined && each.index < wanted.index) break;
-    const opening = await readOpening(client, generation, each, options);
-    if (opening.claim.logId !== base.logId) throw wrong(generation, each.index, "it is of another log");
-    // It was claimed, and whoever claimed it wrote nothing.
-    if (opening.begin === undefined) continue;
-    chain.unshift({ listed: each, opening, bytes: wanted?.bytes });
-    if (each.index === base.index) return startingAt(base, chain, generation);
-    wanted = opening.begin.after;
-    if (wanted === undefined) break;
-  }
-  const first = chain[0];
-  // Nothing was written behind the base, or not yet.
-  if (first === undefined) return [];
-  // The index of a base may have been claimed and left.
-  if (wanted === undefined || wanted.index < base.index) return startingAt(base, chain, generation);
-  const position = formatPos({ generation, index: wanted.index, offset: 0n });
-  throw new ReplicaError("REPLICA_GAP", `wal not found: ${position}, which the WAL behind it goes on from`, { operation: "restore", position });
-}
-
-function startingAt(base: LogBase, chain: readonly PlannedIndex[], generation: string): readonly PlannedIndex[] {
-  const first = chain[0]?.opening.begin?.firstSeq;
-  // A snapshot with content may come when more than what is in it was written: its index begins before it.
-  if (first === base.seq + 1 || (base.contentVersion !== undefined && first !== undefined && first <= base.seq)) return chain;
-  throw wrong(generation, chain[0]?.listed.index ?? base.index, `it begins with record ${first ?? 0}, and the snapshot ends with ${base.seq}`);
-}
-
-function wrong(generation: string, index: bigint, what: string): ReplicaError {
-  const position = formatPos({ generation, index, offset: 0n });
-  return new ReplicaError("REPLICA_CORRUPT", `the WAL at ${position}: ${what}`, { operation: "restore", position });
+  return new ReplicaError("REPLICA_NO_SNAPSHOT", message, { operation: "restore", position: formatPos({ generation, index: 0n, offset: 0n }) });
 }

@@ -4,12 +4,14 @@ import type { Clock, RandomSource } from "@holdfast/storage/ports";
 import type { SnapshotStore } from "@holdfast/snapshot";
 import { openLog, type Log } from "@holdfast/wal";
 import { invalidArgument, ReplicaError } from "./errors.js";
+import type { LogBase } from "./format/log-base.js";
 import { baseContent } from "./log-replica.js";
 import { formatPos } from "./pos.js";
-import { readCommits } from "./read-commits.js";
+import { findLastSeq } from "./last-seq.js";
+import { readTarget } from "./read-target.js";
 import type { ReplicaClient } from "./replica-client.js";
 import { markerKey, without } from "./restoring-marker.js";
-import { planRestore, type RestorePlan, type RestoreTarget } from "./restore-plan.js";
+import { asSkipped, planRestore, type RestorePlan, type RestoreTarget, type SkippedSnapshot } from "./restore-plan.js";
 import type { ReadCommit } from "./stream-reader.js";
 
 /** How far a restore is. */
@@ -19,6 +21,8 @@ export interface RestoreProgress {
   readonly records: number;
   /** Bytes of the records. */
   readonly bytes: number;
+  /** Snapshots that are damaged or gone. An older one, and more WAL, stood in for them: what is restored is the same. */
+  readonly skipped: readonly SkippedSnapshot[];
 }
 
 /** Options of {@link verify}. */
@@ -56,26 +60,33 @@ export interface Restored extends RestoreProgress {
 }
 
 /**
- * Restores a log from a replica, exactly up to a record or a time. The log is a new one; its commits, their times and the numbers of
- * its records are those of the old one. Until everything is there and durable a `restoring.marker` stands among its objects, by which
- * every opening refuses it.
+ * Restores a log from a replica, exactly up to a record or a time. The log is a new one, that names the old one as its parent; its
+ * commits, their times and the numbers of its records are those of the old one. Until everything is there and durable a
+ * `restoring.marker` stands among its objects, by which every opening refuses it. A snapshot that is damaged is passed over as long as
+ * there is an older one: see {@link RestoreProgress.skipped}.
  *
  * @throws REPLICA_TARGET_NOT_EMPTY, and nothing was changed. REPLICA_NO_GENERATION, REPLICA_NO_SNAPSHOT, REPLICA_GAP: what is
  * wanted is not there. REPLICA_CORRUPT, REPLICA_OBJECT_GONE. REPLICA_INVALID_ARGUMENT. What the storages say. `signal.reason`.
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const { from, to, prefix: directory, snapshots, signal } = options;
+  requireParallelism(options);
   const prefix = storagePrefix(directory);
   await requireEmpty(to, prefix, options);
-  const plan = await planRestore(from, options, { signal }, snapshots === undefined ? "empty" : "any");
+  let plan = await planRestore(from, options, { signal }, snapshots === undefined ? "empty" : "any");
   const marker = markerKey(to, prefix);
   await to.create(marker, new TextEncoder().encode(`${plan.generation}\n`), { signal });
+  plan = await withWholeSnapshot(options, plan, async ({ base, content }) => {
+    // It is of the log that begins behind it, and there is none yet.
+    await snapshots?.write(base.seq, content, { version: base.contentVersion, signal });
+  });
+  const parent = { logId: plan.base.logId, seq: await findLastSeq(from, plan, options, { parallelism: options.parallelism, signal }) };
   const clock = new CommitClock(options.clock ?? systemClock);
-  const log = await openLog({ storage: without(to, marker), prefix: directory, startSeq: plan.base.seq + 1, durability: { syncEveryMs: 1000 }, clock, random: options.random, signal });
+  const startSeq = plan.base.seq + 1;
+  const log = await openLog({ storage: without(to, marker), prefix: directory, startSeq, parent, durability: { syncEveryMs: 1000 }, clock, random: options.random, signal });
   try {
-    const { base } = plan;
-    if (base.contentVersion !== undefined) await snapshots?.write(base.seq, baseContent(from, base, { signal }), { logId: log.logId, version: base.contentVersion, signal });
     const restored = await replay(options, plan, (commit) => append(log, clock, commit));
+    if (restored.seq !== parent.seq) throw outOfOrder(plan, restored.seq);
     await log.sync();
     await log.close();
     await to.remove([marker], { signal });
@@ -94,9 +105,29 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
  */
 export async function verify(options: VerifyReplicaOptions): Promise<Restored> {
   const { from, signal } = options;
-  const plan = await planRestore(from, options, { signal });
-  if (plan.base.contentVersion !== undefined) await readToEnd(baseContent(from, plan.base, { signal }).open());
+  requireParallelism(options);
+  const plan = await withWholeSnapshot(options, await planRestore(from, options, { signal }), ({ content }) => readToEnd(content.open()));
   return replay(options, plan, () => Promise.resolve());
+}
+
+/** Has the content of the plan's snapshot taken, if it has any. Where it shows to be damaged, the snapshot before it is planned with, as long as there is one. */
+async function withWholeSnapshot(
+  { from, signal, ...target }: VerifyReplicaOptions,
+  first: RestorePlan,
+  take: (snapshot: { readonly base: LogBase; readonly content: ReturnType<typeof baseContent> }) => Promise<void>,
+): Promise<RestorePlan> {
+  for (let plan = first; ; ) {
+    const { generation, base } = plan;
+    if (base.contentVersion === undefined) return plan;
+    try {
+      await take({ base, content: baseContent(from, base, { signal }) });
+      return plan;
+    } catch (error) {
+      const skipped = asSkipped(base, error);
+      if (skipped === undefined) throw error;
+      plan = await planRestore(from, { ...target, generation }, { signal }, "any", [...plan.skipped, skipped]);
+    }
+  }
 }
 
 async function readToEnd(pieces: AsyncIterable<Uint8Array>): Promise<void> {
@@ -105,23 +136,22 @@ async function readToEnd(pieces: AsyncIterable<Uint8Array>): Promise<void> {
 }
 
 async function replay(options: VerifyReplicaOptions, plan: RestorePlan, take: (commit: ReadCommit) => Promise<void>): Promise<Restored> {
-  const { from, parallelism = 8, onProgress, signal, seq: lastSeq = Infinity, timeMs = Infinity } = options;
-  if (!(Number.isSafeInteger(parallelism) && parallelism >= 1)) throw invalidArgument("restore", "parallelism must be at least one");
-  const { generation, base } = plan;
-  let restored: Restored = { generation, firstSeq: base.seq + 1, snapshotSeq: base.contentVersion === undefined ? undefined : base.seq, seq: base.seq, records: 0, bytes: 0, committedAtMs: undefined };
-  if (base.seq < lastSeq) {
-    for await (const commit of readCommits(from, plan, { parallelism, signal })) {
-      if (commit.committedAtMs > timeMs) break;
-      const records = commit.records.slice(0, lastSeq - commit.firstSeq + 1);
-      await take({ ...commit, records });
-      const bytes = records.reduce((sum, { length }) => sum + length, restored.bytes);
-      restored = { ...restored, seq: commit.firstSeq + records.length - 1, records: restored.records + records.length, bytes, committedAtMs: commit.committedAtMs };
-      onProgress?.(restored);
-      if (restored.seq >= lastSeq) break;
-    }
+  const { from, parallelism, onProgress, signal } = options;
+  const { generation, base, skipped } = plan;
+  const snapshotSeq = base.contentVersion === undefined ? undefined : base.seq;
+  let restored: Restored = { generation, firstSeq: base.seq + 1, snapshotSeq, seq: base.seq, records: 0, bytes: 0, committedAtMs: undefined, skipped };
+  for await (const commit of readTarget(from, plan, options, { parallelism, signal })) {
+    await take(commit);
+    const { firstSeq, committedAtMs, records } = commit;
+    const bytes = records.reduce((sum, { length }) => sum + length, restored.bytes);
+    restored = { ...restored, seq: firstSeq + records.length - 1, records: restored.records + records.length, bytes, committedAtMs };
+    onProgress?.(restored);
   }
-  if (lastSeq !== Infinity && restored.seq < lastSeq) throw notThere(plan, restored.seq, lastSeq);
   return restored;
+}
+
+function requireParallelism({ parallelism = 1 }: VerifyReplicaOptions): void {
+  if (!(Number.isSafeInteger(parallelism) && parallelism >= 1)) throw invalidArgument("restore", "parallelism must be at least one");
 }
 
 /** One commit of the old log is one of the new one, at the same time. */
@@ -130,17 +160,17 @@ async function append(log: Log, clock: CommitClock, { firstSeq, committedAtMs, r
   await log.appendBatch(records, { expectedSeq: firstSeq });
 }
 
-/** Shows the time of the commit that is restored. */
+/** Shows the time of the commit that is restored; before the first one none, since on object storage the claim of a log is as old as its opening, and no commit older than that. */
 class CommitClock implements Clock {
   readonly #clock: Clock;
-  committedAtMs: number | undefined;
+  committedAtMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   now(): number {
-    return this.committedAtMs ?? this.#clock.now();
+    return this.committedAtMs;
   }
 
   monotonic(): number {
@@ -161,8 +191,7 @@ function notEmpty(key: string): ReplicaError {
   return new ReplicaError("REPLICA_TARGET_NOT_EMPTY", `restore: there is something at the target: ${key}`, { operation: "restore", key, outcome: "not_applied" });
 }
 
-function notThere({ generation, indexes }: RestorePlan, lastSeq: number, wantedSeq: number): ReplicaError {
-  const index = indexes.at(-1)?.listed.index ?? 0n;
-  const message = `generation ${generation} ends with record ${lastSeq}; ${wantedSeq} is not there`;
-  return new ReplicaError("REPLICA_GAP", message, { operation: "restore", position: formatPos({ generation, index, offset: 0n }) });
+function outOfOrder({ generation, base: { index } }: RestorePlan, seq: number): ReplicaError {
+  const position = formatPos({ generation, index, offset: 0n });
+  return new ReplicaError("REPLICA_CORRUPT", `the WAL behind ${position}: the times of its commits are not in order at record ${seq}`, { operation: "restore", position });
 }

@@ -1,4 +1,5 @@
 import { ByteSource } from "./byte-source.js";
+import { damageBehind } from "./damage-behind.js";
 import { ReplicaError } from "./errors.js";
 import {
   BEGIN_BYTES,
@@ -42,9 +43,9 @@ export class StreamReader {
 
   async claim(): Promise<StreamClaim> {
     const claim = decodeClaim(await this.#take(CLAIM_BYTES));
-    if (claim === undefined) throw this.#corrupt("its claim is damaged");
+    if (claim === undefined) throw await this.#corrupt("its claim is damaged");
     if ("unsupportedVersion" in claim) throw unsupported(claim.unsupportedVersion, this.#position());
-    if (claim.generation !== this.#generation || claim.index !== this.#index) throw this.#corrupt("it is another index, in the place of this one");
+    if (claim.generation !== this.#generation || claim.index !== this.#index) throw await this.#corrupt("it is another index, in the place of this one");
     return claim;
   }
 
@@ -52,7 +53,7 @@ export class StreamReader {
   async begin(): Promise<(StreamBegin & { readonly link: number }) | undefined> {
     if (await this.#source.isAtEnd()) return undefined;
     const begin = decodeBegin(await this.#take(BEGIN_BYTES));
-    if (begin === undefined) throw this.#corrupt("its begin is damaged");
+    if (begin === undefined) throw await this.#corrupt("its begin is damaged");
     return begin;
   }
 
@@ -60,17 +61,17 @@ export class StreamReader {
   async commit(link: number | undefined, firstSeq: number | undefined): Promise<ReadCommit | undefined> {
     if (await this.#source.isAtEnd()) return undefined;
     const head = decodeCommitHead(await this.#take(COMMIT_HEAD_BYTES));
-    if (head === undefined) throw this.#corrupt("the head of a commit is damaged");
-    if (link !== undefined && head.previousLink !== link) throw this.#corrupt("a commit does not follow the one before it");
-    if (firstSeq !== undefined && head.firstSeq !== firstSeq) throw this.#corrupt(`a commit begins with record ${head.firstSeq} instead of ${firstSeq}`);
+    if (head === undefined) throw await this.#corrupt("the head of a commit is damaged");
+    if (link !== undefined && head.previousLink !== link) throw await this.#corrupt("a commit does not follow the one before it");
+    if (firstSeq !== undefined && head.firstSeq !== firstSeq) throw await this.#corrupt(`a commit begins with record ${head.firstSeq} instead of ${firstSeq}`);
     const records = decodeCommitBody(head, await this.#take(head.bodyBytes));
-    if (records === undefined) throw this.#corrupt("the records of a commit are damaged");
+    if (records === undefined) throw await this.#corrupt("the records of a commit are damaged");
     return { firstSeq: head.firstSeq, committedAtMs: head.committedAtMs, records, endBytes: this.bytes, link: head.link };
   }
 
   /** @throws REPLICA_CORRUPT, if there is something more, or if what was read shows only now that it is damaged. */
   async requireEnd(): Promise<void> {
-    if (!(await this.#source.isAtEnd())) throw this.#corrupt("there is something behind its end");
+    if (!(await this.#source.isAtEnd())) throw await this.#corrupt("there is something behind its end");
   }
 
   async close(): Promise<void> {
@@ -79,13 +80,14 @@ export class StreamReader {
 
   async #take(length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(length);
-    if ((await this.#source.fill(bytes)) < length) throw this.#corrupt("it ends in the middle");
+    if ((await this.#source.fill(bytes)) < length) throw await this.#corrupt("it ends in the middle");
     return bytes;
   }
 
-  #corrupt(what: string): ReplicaError {
+  /** What is wrong with the object that it stands in, if that tells; else that the stream is. */
+  async #corrupt(what: string): Promise<ReplicaError> {
     const position = this.#position();
-    return new ReplicaError("REPLICA_CORRUPT", `the WAL before ${position}: ${what}`, { operation: "read", position });
+    return (await damageBehind(this.#source)) ?? new ReplicaError("REPLICA_CORRUPT", `the WAL before ${position}: ${what}`, { operation: "read", position });
   }
 
   #position(): string {

@@ -2,7 +2,7 @@ import { isHoldfastError, memoryBackend, storagePrefix, type StorageBackend, typ
 import { openLog } from "@holdfast/wal";
 import { describe, expect, it } from "vitest";
 import type { ReplicaLayoutName } from "../src/layouts.js";
-import { readCommits } from "../src/read-commits.js";
+import { readTarget } from "../src/read-target.js";
 import { replicaClient } from "../src/replica-client.js";
 import { openReplicator } from "../src/replicator.js";
 import { planRestore } from "../src/restore-plan.js";
@@ -36,8 +36,8 @@ async function restored(objects: ReadonlyMap<StorageKey, Uint8Array>, layout: Re
   try {
     const plan = await planRestore(client, { seq }, {});
     const records: string[] = [];
-    for await (const commit of readCommits(client, plan, { parallelism: 4 })) records.push(...commit.records.map((it, at) => `${commit.firstSeq + at}:${Buffer.from(it).toString("hex")}`));
-    return seq !== undefined && records.length < seq ? "REPLICA_GAP" : records.join();
+    for await (const commit of readTarget(client, plan, { seq }, { parallelism: 4 })) records.push(...commit.records.map((it, at) => `${commit.firstSeq + at}:${Buffer.from(it).toString("hex")}`));
+    return records.join();
   } catch (error) {
     if (isHoldfastError(error) && error.code.startsWith("REPLICA_")) {
       const isPlaced = error.key !== undefined || ("position" in error && error.position !== undefined) || error.code === "REPLICA_NO_GENERATION";
@@ -72,9 +72,12 @@ describe.each(["native", "litestream-v0.4"] as const)("a damaged replica (%s)", 
 
   it("is refused if an object is cut, empty, gone, or in the place of another", async () => {
     const objects = await replica(layout);
+    const whole = await restored(objects, layout, RECORDS);
     for (const [key, bytes] of objects) {
       for (const length of new Set([0, 1, bytes.length >> 1, bytes.length - 1])) {
-        await expectRefusal(new Map(objects).set(key, bytes.slice(0, length)), `${key} cut to ${length}`);
+        const cut = new Map(objects).set(key, bytes.slice(0, length));
+        // Behind the last record that is wanted nothing is read; it has a checksum of its own.
+        if (length < 2 || (await restored(cut, layout, RECORDS)) !== whole) await expectRefusal(cut, `${key} cut to ${length}`);
       }
       const without = new Map(objects);
       without.delete(key);

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Pos } from "../src/pos.js";
 import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
 import { openReplicator } from "../src/replicator.js";
+import { planRestore } from "../src/restore-plan.js";
 import { restore, verify } from "../src/restore.js";
 import { storages } from "./support/storages.js";
 
@@ -99,6 +100,31 @@ describe.each(storages)("a restore that was interrupted on %s", (_, open) => {
       await expect(openLogReader({ storage, prefix: "log" })).rejects.toMatchObject(refused);
       expect((await verifyLog({ storage, prefix: "log" })).findings).toMatchObject([refused]);
       await expect(restore({ from, to: storage, prefix: "log" })).rejects.toMatchObject({ code: "REPLICA_TARGET_NOT_EMPTY" });
+    };
+    await place.run(work());
+    await place.close();
+  });
+});
+
+describe.each(storages)("a log that was restored on %s", (_, open) => {
+  it.each([{}, { seq: 3 }, { timeMs: 2500 }, { seq: 0 }])("names its parent and where it departs from it: up to %j", async (target) => {
+    const place = await open();
+    const { storage } = place;
+    const work = async (): Promise<void> => {
+      const from = await replicaOf([1000, 2000, 3000, 4000]);
+      const { seq } = await restore({ from, to: storage, prefix: "log", ...target });
+      const old = await planRestore(from, {}, {});
+      const parent = { logId: old.base.logId, seq };
+      const log = await openLog({ storage, prefix: "log" });
+      if (seq > 0 || storage.appendable === undefined) expect(await log.parent()).toEqual(parent);
+      expect(log.logId).not.toBe(parent.logId);
+      await log.append(record("mine"));
+      await log.close();
+      const reader = await openLogReader({ storage, prefix: "log" });
+      // Without a record there are no files, and nothing that anybody could be told of.
+      if (seq > 0 || storage.appendable === undefined) expect(await reader.parent()).toEqual(parent);
+      expect((await reader.get(seq + 1))?.value).toEqual(record("mine"));
+      await reader.close();
     };
     await place.run(work());
     await place.close();

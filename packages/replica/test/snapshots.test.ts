@@ -215,6 +215,35 @@ it.each(storages)("restores snapshot and log to %s", async (_, open) => {
   await place.close();
 });
 
+it.each(storages)("a store that was restored on %s is replicated with the snapshot that it begins with", async (_, open) => {
+  const storage = memoryBackend();
+  const client = nativeClient();
+  const store = await openNumbers(storage);
+  const replication = await replicate(storage, client);
+  for (const n of [1, 2, 3]) await store.commit(n);
+  await arrived(replication, 3);
+  await store.snapshot();
+  await replication.replicator.sync();
+  await end(replication);
+  await store.close();
+  const place = await open();
+  const work = async (): Promise<void> => {
+    const to = place.storage;
+    await restore({ from: client, to, prefix: "numbers/log", snapshots: snapshotStore({ storage: to, prefix: "numbers" }) });
+    const other = await openNumbers(to);
+    await other.commit(4);
+    const second = nativeClient();
+    const again = await replicate(to, second, { clock: place.clock });
+    await arrived(again, 4);
+    await end(again);
+    await other.close();
+    expect(await restored(second)).toEqual([1, 2, 3, 4]);
+    expect(await verify({ from: second })).toMatchObject({ snapshotSeq: 3, records: 1 });
+  };
+  await place.run(work());
+  await place.close();
+});
+
 it("says which object is damaged when the content of a snapshot is", async () => {
   const storage = memoryBackend();
   const there = memoryBackend();
@@ -233,6 +262,9 @@ it("says which object is damaged when the content of a snapshot is", async () =>
   expect(whole.length).toBeGreaterThan(100);
   for (let at = 0; at < whole.length; at++) {
     await there.replace(key, whole.map((byte, index) => (index === at ? byte ^ 1 : byte)));
-    await expect(verify({ from: client })).rejects.toMatchObject({ code: expect.stringMatching(/^REPLICA_(CORRUPT|UNSUPPORTED_VERSION)$/) as string });
+    const skipped = [{ generation, index: 1n, error: { code: "REPLICA_CORRUPT", key, offset: expect.any(Number) as number } }];
+    expect(await verify({ from: client })).toMatchObject({ seq: 1, records: 1, snapshotSeq: undefined, skipped });
   }
+  await client.deleteSnapshot(generation, 0n);
+  await expect(verify({ from: client })).rejects.toMatchObject({ code: "REPLICA_CORRUPT", key });
 });
