@@ -28,7 +28,7 @@ export interface LoadedRuntime {
   readonly skipped: readonly HoldfastError[];
 }
 
-/** On object storage the writer before may make a snapshot and trim the journal while this one looks: how often it looks again. */
+/** Whoever writes may make snapshots, trim the journal and remove what came before while somebody looks: how often it looks again. */
 const ATTEMPTS = 5;
 
 /**
@@ -44,7 +44,8 @@ export async function loadRuntime(source: LoadSource): Promise<LoadedRuntime | u
     try {
       return await loadFrom(source, snapshots);
     } catch (error) {
-      if (!hasCode(error, "WAL_TRIMMED") || attempt === ATTEMPTS) throw error;
+      const mayHaveMoved = hasCode(error, "WAL_TRIMMED") || hasCode(error, "RUNTIME_MISSING");
+      if (!mayHaveMoved || attempt === ATTEMPTS) throw error;
     }
   }
 }

@@ -1,6 +1,7 @@
 import { fsBackend } from "@holdfast/storage-fs";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePath } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { localDirectories } from "../src/files/directory-access.js";
 import { runtimePrefix } from "../src/files/layout.js";
@@ -9,7 +10,6 @@ import { whyNotId } from "../src/format/id-segment.js";
 import type { EventRecord, TranscriptRecord } from "../src/format/model.js";
 import { openRuntimeDirectory } from "../src/index.js";
 import { collect } from "./support/collect.js";
-import { freePath } from "./support/directories.js";
 import { place, vector, vectors, type Vector } from "./support/vectors.js";
 
 interface Told {

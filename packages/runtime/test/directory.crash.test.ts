@@ -1,11 +1,11 @@
 import { seededAdversary, sample, type Adversary } from "@holdfast/storage-sim";
 import { fsBackend } from "@holdfast/storage-fs";
+import { driven, worlds, type World } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { openRuntimeDirectory } from "../src/index.js";
 import { observeFiles } from "./support/files.js";
 import { play, schemas, type OpenRuntime } from "./support/history.js";
 import { Model, newPlain, shown } from "./support/model.js";
-import { driven, worlds, type World } from "./support/worlds.js";
 
 /*
  * The same histories on a directory with files behind the journal, with a crash in any call: between journal and files, and in the middle of

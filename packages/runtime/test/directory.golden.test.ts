@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePath } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { idSegment, whyNotId } from "../src/format/id-segment.js";
 import { openRuntimeDirectory } from "../src/index.js";
-import { freePath } from "./support/directories.js";
 import { AskedRuntime, setLimits, textOf, type Fields } from "./support/original-runtime.js";
 import { place, vector, vectors, type Answer, type Json } from "./support/vectors.js";
 

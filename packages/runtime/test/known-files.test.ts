@@ -2,6 +2,7 @@ import { storageKey, type StorageBackend } from "@holdfast/storage";
 import { fsBackend } from "@holdfast/storage-fs";
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePath } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { applyProjection } from "../src/files/apply-projection.js";
 import { localDirectories } from "../src/files/directory-access.js";
@@ -9,7 +10,6 @@ import { changedFiles } from "../src/files/inspect-projection.js";
 import { KnownFiles } from "../src/files/known-files.js";
 import { prepareProjection } from "../src/files/prepare-projection.js";
 import { openRuntimeDirectory } from "../src/index.js";
-import { freePath } from "./support/directories.js";
 import { PREFIX, ProjectedRuntime } from "./support/projected.js";
 
 const KEY = storageKey("hints/files.known");

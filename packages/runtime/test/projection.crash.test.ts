@@ -1,11 +1,11 @@
 import { sample, seededAdversary, type Adversary } from "@holdfast/storage-sim";
+import { driven, worlds, type World } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { applyProjection } from "../src/files/apply-projection.js";
 import type { FileMarks } from "../src/files/file-mark.js";
 import { changedFiles, foreignChanges } from "../src/files/inspect-projection.js";
 import { prepareProjection, type ProjectionBatch } from "../src/files/prepare-projection.js";
 import { filesIn, PREFIX, ProjectedRuntime } from "./support/projected.js";
-import { driven, worlds, type World } from "./support/worlds.js";
 
 /*
  * Batches of changes written to files, with a crash in any call of the storage. Whatever a crash leaves is taken for what this package was

@@ -1,12 +1,12 @@
 import { fsBackend } from "@holdfast/storage-fs";
 import { memoryBackend, storageKey } from "@holdfast/storage";
+import { freePath } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { localDirectories } from "../src/files/directory-access.js";
 import { runtimePrefix } from "../src/files/layout.js";
 import { readRuntimeFiles, type RuntimeFiles, type RuntimeFilesReading } from "../src/files/read-runtime-files.js";
 import { whyNotId } from "../src/format/id-segment.js";
 import { collect } from "./support/collect.js";
-import { freePath } from "./support/directories.js";
 import { entryJson, eventJson, runtimeJson, workerJson } from "./support/original-json.js";
 import { place, vector, vectors, type Json, type Vector } from "./support/vectors.js";
 

@@ -1,8 +1,8 @@
 import { sample, seededAdversary, type Adversary } from "@holdfast/storage-sim";
+import { driven, worlds, type World } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { play } from "./support/history.js";
 import { Model } from "./support/model.js";
-import { driven, worlds, type World } from "./support/worlds.js";
 
 /*
  * Mutations, checkpoints, trims and openings, with a crash in any call of the storage, over and over. What is opened again is what was

@@ -5,11 +5,11 @@ import { mildAdversary } from "@holdfast/storage-sim";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { driven, worlds } from "@holdfast/test-worlds";
 import { expect, it } from "vitest";
 import { openRuntimeStore } from "../src/index.js";
 import { optionsOf, play } from "./support/history.js";
 import { Model, observe, shown } from "./support/model.js";
-import { driven, worlds } from "./support/worlds.js";
 
 /* What a store shows is what plain arrays show. */
 

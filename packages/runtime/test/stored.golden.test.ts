@@ -77,6 +77,7 @@ function page(): { readonly bytes: Uint8Array; readonly indexOffset: number } {
 function state(): RuntimeState {
   const made = new RuntimeState(runtime, 10);
   made.eventFloor = 2n;
+  made.nextPages = { events: 9, transcripts: 3 };
   made.eventPages = [{ number: 7, bytes: 100, indexOffset: 64, count: 300, firstId: 1n, lastId: 300n }];
   made.transcriptPages = new Map([[2, { number: 2, bytes: 200, indexOffset: 164, count: 4 }]]);
   made.addWorker({ record: worker, ranges: [{ page: 2, firstPosition: 0, count: 4, firstBlock: 1, blockCount: 2 }], tail: [], pagedLength: 4 });

@@ -1,6 +1,6 @@
 import { hasCode, memoryBackend, memoryDisk, type StorageBackend } from "@holdfast/storage";
 import { describe, expect, it } from "vitest";
-import { openRuntimeStore, type RuntimeStore } from "../src/index.js";
+import { openRuntimeReader, openRuntimeStore, type RuntimeStore } from "../src/index.js";
 import { schemas, type OwnEvents, type OwnMessage } from "./support/history.js";
 import { observe, shown } from "./support/model.js";
 
@@ -86,6 +86,31 @@ describe.each(Array.from({ length: OPENING_CALLS }, (_, index) => index + 1))("h
     const again = await open(storage);
     expect(shown(await observe(again))).toEqual(seen);
     await again.close();
+  });
+});
+
+describe.each(Array.from({ length: OPENING_CALLS }, (_, index) => index + 1))("a reader, held up in call %i of its opening", (call) => {
+  it("looks again when everything that it knew was moved", async () => {
+    const storage = memoryBackend({ disk: memoryDisk(), appendable: false });
+    await using store = await open(storage);
+    const { workerRef } = await store.createWorker({ intent: { kind: "assistant" }, profile: { kind: "runtime_default" } });
+    const moveSome = async (): Promise<void> => {
+      for (let round = 0; round < 3; round++) {
+        await work(store, workerRef.workerId, 10);
+        await store.checkpoint();
+      }
+    };
+    await moveSome();
+    const gate = new Gate();
+    const held = gate.holdAt(call);
+    const opening = openRuntimeReader<OwnEvents, OwnMessage>({ storage: gate.before(storage), runtimeId: "agents", schemas });
+    opening.catch(() => undefined); // It is awaited below.
+    await Promise.race([held, opening]);
+    await moveSome();
+    gate.release();
+    await using reader = await opening;
+    expect(reader.getWorker(workerRef).transcriptLength).toBeGreaterThanOrEqual(30);
+    expect((await reader.readTranscript(workerRef, { start: 0, limit: 10 })).items).toHaveLength(10);
   });
 });
 

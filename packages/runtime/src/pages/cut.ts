@@ -1,5 +1,5 @@
 import type { EventRecord, WorkerRecord } from "../format/model.js";
-import { RuntimeState, type EventPageRef, type PageRef, type TranscriptRange, type WorkerState } from "../state/runtime-state.js";
+import { RuntimeState, type EventPageRef, type PageNumbers, type PageRef, type TranscriptRange, type WorkerState } from "../state/runtime-state.js";
 
 /** A state as it was in one moment, whose events and entries in memory move into pages while the state goes on. */
 export interface Cut {
@@ -28,6 +28,7 @@ export interface PagedCut {
   readonly transcriptPages: ReadonlyMap<number, PageRef>;
   /** By worker, as in the cut. */
   readonly ranges: readonly (readonly TranscriptRange[])[];
+  readonly nextPages: PageNumbers;
 }
 
 /** The state as it is now. Costs as much as there are workers, not what they did. */
@@ -59,6 +60,7 @@ export function pagedState(cut: Cut, paged: PagedCut): RuntimeState {
   const { frame } = cut;
   frame.eventPages = paged.eventPages;
   frame.transcriptPages = paged.transcriptPages;
+  frame.nextPages = paged.nextPages;
   for (const [index, { record, pagedLength, entries }] of cut.workers.entries()) {
     frame.addWorker({ record, ranges: paged.ranges[index] ?? [], tail: [], pagedLength: pagedLength + entries });
   }
@@ -69,6 +71,7 @@ export function pagedState(cut: Cut, paged: PagedCut): RuntimeState {
 export function letGo(state: RuntimeState, cut: Cut, paged: PagedCut): void {
   state.eventPages = paged.eventPages;
   state.transcriptPages = paged.transcriptPages;
+  state.nextPages = paged.nextPages;
   state.events = state.events.slice(cut.events.length);
   for (const [index, { worker, pagedLength, entries }] of cut.workers.entries()) {
     worker.ranges = paged.ranges[index] ?? [];

@@ -1,7 +1,7 @@
 import type { StorageBackend, StoragePrefix } from "@holdfast/storage";
 import { pageKey } from "../layout.js";
 import type { RuntimeSettings } from "../options.js";
-import type { PageRef } from "../state/runtime-state.js";
+import type { PageNumbers, PageRef } from "../state/runtime-state.js";
 import { PageWriter, type PageKind } from "../stored/page.js";
 import { TimeSlices } from "./time-slices.js";
 
@@ -18,8 +18,7 @@ export class NewPages {
   readonly #logId: string;
   readonly #next: Record<PageKind, number>;
 
-  /** @param next - Numbers that no page has had. */
-  constructor(parts: { readonly storage: StorageBackend; readonly logId: string; readonly settings: Pick<RuntimeSettings, "prefix" | "pageBytes" | "clock"> }, next: Readonly<Record<PageKind, number>>) {
+  constructor(parts: { readonly storage: StorageBackend; readonly logId: string; readonly settings: Pick<RuntimeSettings, "prefix" | "pageBytes" | "clock"> }, next: PageNumbers) {
     const { prefix, pageBytes, clock } = parts.settings;
     this.pageBytes = pageBytes;
     this.slices = new TimeSlices(clock);
@@ -27,6 +26,11 @@ export class NewPages {
     this.#prefix = prefix;
     this.#logId = parts.logId;
     this.#next = { ...next };
+  }
+
+  /** Numbers that no page has had, those that were begun here included. */
+  get next(): PageNumbers {
+    return { ...this.#next };
   }
 
   /** A page to write to. Its number is taken, whatever becomes of it. */

@@ -1,19 +1,20 @@
 import type { StorageBackend, StorageKey, StoragePrefix } from "@holdfast/storage";
 import { pagePrefix, parsePageKey } from "../layout.js";
+import type { PageNumbers } from "../state/runtime-state.js";
 import type { PageKind } from "../stored/page.js";
 
 /** Pages that are there, whoever made them. */
 export interface ListedPages {
   readonly keys: readonly StorageKey[];
-  /** Numbers that no page has had. */
-  readonly next: Readonly<Record<PageKind, number>>;
+  readonly next: PageNumbers;
 }
 
 const PAGE_KINDS: readonly PageKind[] = ["events", "transcripts"];
 
-export async function listPages(storage: StorageBackend, prefix: StoragePrefix): Promise<ListedPages> {
+/** @param before - Numbers that no page had had when the newest snapshot was made: of what was removed since then nothing is listed. */
+export async function listPages(storage: StorageBackend, prefix: StoragePrefix, before: PageNumbers): Promise<ListedPages> {
   const keys: StorageKey[] = [];
-  const next = { events: 1, transcripts: 1 };
+  const next = { ...before };
   for (const kind of PAGE_KINDS) {
     for await (const { key } of storage.list(pagePrefix(prefix, kind))) {
       const number = parsePageKey(key);

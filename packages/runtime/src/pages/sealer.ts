@@ -127,7 +127,7 @@ export class Sealer {
       bytesBefore = this.#journalBytes;
     });
     const eventPages = await makeEventPages(made, pages, cut);
-    const paged = { eventPages, ...(await makeTranscriptPages(made, pages, cut)) };
+    const paged = { eventPages, ...(await makeTranscriptPages(made, pages, cut)), nextPages: made.next };
     const name = { seq: cut.seq, number: this.#nextSnapshot };
     this.#nextSnapshot += 1;
     const snapshot = encodeSnapshot(name, log.logId ?? "", pagedState(cut, paged));
@@ -142,8 +142,8 @@ export class Sealer {
 
   /** Pages that are there and that nobody names are of attempts that were interrupted, or of snapshots that go. */
   async #begin(): Promise<NewPages> {
-    const { storage, settings, log } = this.#parts;
-    const { keys, next } = await listPages(storage, settings.prefix);
+    const { storage, settings, log, state } = this.#parts;
+    const { keys, next } = await listPages(storage, settings.prefix, state.nextPages);
     const needed = new Set(this.#kept.flatMap(({ pages }) => [...pages]));
     for (const key of keys) if (!needed.has(key)) this.#superfluous.add(key);
     for (const name of this.#parts.snapshots) {

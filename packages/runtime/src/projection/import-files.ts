@@ -16,7 +16,7 @@ import { NewPages } from "../pages/new-pages.js";
 import { listPages } from "../pages/page-numbers.js";
 import { TranscriptPageWriter } from "../pages/transcript-page-writer.js";
 import { ProjectionState } from "../state/projection-state.js";
-import { RuntimeState, type WorkerDamage } from "../state/runtime-state.js";
+import { RuntimeState, type PageNumbers, type WorkerDamage } from "../state/runtime-state.js";
 import { encodeMutation, type Change } from "../stored/change.js";
 import { encodeSnapshot } from "../stored/snapshot.js";
 import { pathMarks } from "./marks.js";
@@ -44,11 +44,11 @@ const COPIES = 2;
  * Takes a runtime over from its files: into pages, and a snapshot that names them. The files are changed only where they must be before
  * anything can be appended: torn lines go, ends of lines come, and what one interrupted mutation left out.
  *
- * @param eventFloor - Events below were trimmed, though they may still be in the file.
+ * @param before - The runtime as the journal has it: what was trimmed stays so, though it may still be in the file, and no page gets a number twice.
  * @returns `undefined` if there are no files.
  * @throws RUNTIME_CORRUPT, RUNTIME_MISSING, RUNTIME_UNSUPPORTED_VERSION for files that cannot be used at all; errors of the storage and of the log.
  */
-export async function importFiles(parts: ImportParts, eventFloor = 0n): Promise<Imported | undefined> {
+export async function importFiles(parts: ImportParts, before?: Pick<RuntimeState, "eventFloor" | "nextPages">): Promise<Imported | undefined> {
   const { place, appendable, log, settings } = parts;
   const { storage, prefix } = place;
   const { runtimeId } = settings.runtime;
@@ -62,7 +62,8 @@ export async function importFiles(parts: ImportParts, eventFloor = 0n): Promise<
   // The snapshot is that of a record which no older snapshot can be of.
   const first: readonly Change[] = log.nextSeq === 1 ? [{ type: "started", runtime: files.runtime, isProjected: true }] : [];
   const seq = await log.append(encodeMutation(first, runtimeId));
-  const state = await pagedFiles(parts, files);
+  const { eventFloor = 0n, nextPages = { events: 1, transcripts: 1 } } = before ?? {};
+  const state = await pagedFiles(parts, files, nextPages);
   state.seq = seq;
   state.eventFloor = eventFloor;
   state.projection = new ProjectionState();
@@ -76,10 +77,10 @@ export async function importFiles(parts: ImportParts, eventFloor = 0n): Promise<
 }
 
 /** The state that the files tell, with its events and transcripts in pages. */
-async function pagedFiles({ place, log, settings }: ImportParts, files: RuntimeFiles): Promise<RuntimeState> {
+async function pagedFiles({ place, log, settings }: ImportParts, files: RuntimeFiles, nextPages: PageNumbers): Promise<RuntimeState> {
   const { storage } = place;
   const { prefix, maxDiagnostics } = settings;
-  const { next } = await listPages(storage, prefix);
+  const { next } = await listPages(storage, prefix, nextPages);
   const made = new NewPages({ storage, logId: log.logId ?? "", settings }, next);
   const state = new RuntimeState(files.runtime, maxDiagnostics);
   const events = new EventPageWriter(made, state.runtimeId);
@@ -100,6 +101,7 @@ async function pagedFiles({ place, log, settings }: ImportParts, files: RuntimeF
     state.addWorker({ record, ranges, tail: [], pagedLength: last === undefined ? 0 : last.firstPosition + last.count });
   }
   state.transcriptPages = await transcripts.end();
+  state.nextPages = made.next;
   for (const [workerId, finding] of files.damagedWorkers) state.damaged.set(workerId, damageOf(finding));
   return state;
 }

@@ -37,7 +37,7 @@ export async function reconcile(parts: ImportParts, loaded: LoadedRuntime, proje
     await rewriteFiles(parts, loaded, projection, changed);
     return { loaded, findings: [], changed };
   }
-  const imported = await importFiles(parts, loaded.state.eventFloor);
+  const imported = await importFiles(parts, loaded.state);
   if (imported !== undefined) return { ...imported, changed };
   // All files are gone: what the journal has is written anew.
   await rewriteFiles(parts, loaded, projection, changed);

@@ -1,6 +1,10 @@
 import type { EventRecord, RuntimeDiagnostic, RuntimeRecord, TranscriptRecord, WorkerRecord, WorkerStatus } from "../format/model.js";
 import type { Change } from "../stored/change.js";
+import type { PageKind } from "../stored/page.js";
 import type { ProjectionState } from "./projection-state.js";
+
+/** Numbers that no page of a kind has had. */
+export type PageNumbers = Readonly<Record<PageKind, number>>;
 
 /** A page of events. */
 export interface EventPageRef extends PageRef {
@@ -60,6 +64,8 @@ export class RuntimeState {
   /** Ascending by id. */
   eventPages: readonly EventPageRef[] = [];
   transcriptPages: ReadonlyMap<number, PageRef> = new Map<number, PageRef>();
+  /** A number is used once, also when its page is gone: a removal whose answer was lost may still come. */
+  nextPages: PageNumbers = { events: 1, transcripts: 1 };
   /** Events behind those in pages, ascending by id. Another array when they move into pages. */
   events: EventRecord[] = [];
   /** What of it is in files, where it has some. */

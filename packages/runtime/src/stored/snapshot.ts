@@ -15,7 +15,7 @@ import { MalformedError, oneOf, readList, readOptional, readText, readWorker, wr
  *  16  8  record of the journal, as in the name
  *  24  8  number, as in the name
  *  32 16  log id of the journal
- *  48  …  the runtime, the floor of events, pages, workers, damaged workers, the projection
+ *  48  …  the runtime, the floor of events, the numbers of the next pages, pages, workers, damaged workers, the projection
  *  end−4  crc of everything before it
  */
 
@@ -35,6 +35,8 @@ export function encodeSnapshot({ seq, number }: SnapshotName, logId: string, sta
   writer.bytes(Buffer.from(logId, "hex"));
   writeRuntime(writer, state.record);
   writer.u64(state.eventFloor);
+  writer.u64(state.nextPages.events);
+  writer.u64(state.nextPages.transcripts);
   writeList(writer, state.eventPages, writeEventPage);
   writeList(writer, [...state.transcriptPages.values()], writePage);
   writeList(writer, [...state.workers.values()], writeWorkerState);
@@ -71,6 +73,7 @@ function decodeState(name: SnapshotName, reader: ByteReader, maxDiagnostics: num
   const logId = Buffer.from(reader.bytes(16)).toString("hex");
   const state = new RuntimeState(readRuntime(reader), maxDiagnostics);
   state.eventFloor = reader.u64();
+  state.nextPages = { events: reader.u64Safe(), transcripts: reader.u64Safe() };
   state.eventPages = readList(reader, 48, readEventPage);
   state.transcriptPages = new Map(readList(reader, 32, readPage).map((page) => [page.number, page]));
   for (const worker of readList(reader, 30, () => readWorkerState(reader, state.runtimeId))) state.addWorker(worker);

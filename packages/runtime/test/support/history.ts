@@ -1,8 +1,8 @@
 import { hasCode, type StorageBackend } from "@holdfast/storage";
+import type { World } from "@holdfast/test-worlds";
 import { expect } from "vitest";
 import { openRuntimeStore, type RuntimeStore, type RuntimeStoreOptions } from "../../src/index.js";
 import { observe, plain, shown, type Model, type PlainMutation } from "./model.js";
-import type { World } from "./worlds.js";
 
 export interface OwnEvents {
   readonly tool_called: { readonly tool: string };
