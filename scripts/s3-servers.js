@@ -1,11 +1,12 @@
 // S3 servers for tests: found or installed, started on loopback with a data directory of their own, and stopped by their process ids.
 // What is installed lies in .scratch/s3; nothing is installed for the machine.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { goInstall, onPath, ran } from "./installers.js";
 
 const home = join(import.meta.dirname, "..", ".scratch", "s3");
 const bin = join(home, "bin");
@@ -16,13 +17,13 @@ const SERVERS = {
   versitygw: {
     version: "1.8.0",
     find: () => onPath("versitygw") ?? goInstalled("versitygw", "1.8.0"),
-    install: (budgetMs) => goInstall("github.com/versity/versitygw/cmd/versitygw@v1.8.0", "versitygw", "1.8.0", budgetMs),
+    install: (budgetMs) => goInstall("github.com/versity/versitygw/cmd/versitygw@v1.8.0", goFolder("versitygw", "1.8.0"), budgetMs),
     arguments: ({ port, data, key, secret }) => ["--access", key, "--secret", secret, "--port", `127.0.0.1:${port}`, "--region", "us-east-1", "posix", data],
   },
   minio: {
     version: "2026-02-12",
     find: () => onPath("minio") ?? goInstalled("minio", "7aac2a2c5b7c"),
-    install: (budgetMs) => goInstall("github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c", "minio", "7aac2a2c5b7c", budgetMs),
+    install: (budgetMs) => goInstall("github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c", goFolder("minio", "7aac2a2c5b7c"), budgetMs),
     arguments: ({ port, spare, data }) => ["server", "--quiet", "--address", `127.0.0.1:${port}`, "--console-address", `127.0.0.1:${spare}`, data],
     // No look for updates, no console: nothing leaves the machine.
     env: ({ key, secret }) => ({ MINIO_ROOT_USER: key, MINIO_ROOT_PASSWORD: secret, MINIO_UPDATE: "off", MINIO_BROWSER: "off", MINIO_CI_CD: "on" }),
@@ -44,11 +45,11 @@ export const versionOf = (name) => SERVERS[name].version;
  *
  * @returns `{ program }`, or `{ missing }`: why there is none.
  */
-export function obtain(name, installBudgetMs) {
+export async function obtain(name, installBudgetMs) {
   const { find, install } = SERVERS[name];
   const found = find();
   if (found !== undefined) return { program: found };
-  const missing = install(installBudgetMs);
+  const missing = await install(installBudgetMs);
   return missing === undefined ? { program: find() } : { missing };
 }
 
@@ -120,48 +121,23 @@ async function freePorts(count) {
   return ports;
 }
 
-function onPath(name) {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
-}
-
 function goInstalled(name, version) {
-  return existsSync(join(bin, `${name}-${version}`, name)) ? join(bin, `${name}-${version}`, name) : undefined;
+  const program = join(goFolder(name, version), name);
+  return existsSync(program) ? program : undefined;
 }
 
-function goInstall(module, name, version, budgetMs) {
-  if (onPath("go") === undefined) return "Go is not installed, by whose module installer it would come";
-  const folder = join(bin, `${name}-${version}`);
-  return ran("go", ["install", module], { GOBIN: folder }, budgetMs);
+function goFolder(name, version) {
+  return join(bin, `${name}-${version}`);
 }
 
-function pipInstall(requirement, mark, budgetMs) {
-  const python = onPath("python3") ?? onPath("python");
-  if (python === undefined) return "Python is not installed, by whose pip it would come";
+async function pipInstall(requirement, mark, budgetMs) {
+  const command = ["python3", "python"].find((name) => onPath(name) !== undefined);
+  if (command === undefined) return "Python is not installed, by whose pip it would come";
   mkdirSync(home, { recursive: true });
-  const startedMs = performance.now();
-  const failed = ran(python, ["-m", "venv", venv], {}, budgetMs);
+  const endMs = performance.now() + budgetMs;
+  const failed = await ran(command, ["-m", "venv", venv], { budgetMs });
   if (failed !== undefined) return failed;
-  const left = budgetMs - (performance.now() - startedMs);
-  const python3 = join(venv, "bin", "python");
-  return (
-    ran(python3, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement], {}, left) ??
-    ran(python3, ["-c", `open(${JSON.stringify(join(venv, mark))}, "w").close()`], {}, 10_000)
-  );
-}
-
-/** Runs an installer. @returns Why it failed, or nothing. */
-function ran(command, args, env, budgetMs) {
-  const { status, error, stderr } = spawnSync(command, args, {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "ignore", "pipe"],
-    encoding: "utf8",
-    timeout: Math.max(1, Math.round(budgetMs)),
-    killSignal: "SIGKILL",
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  if (status === 0) return undefined;
-  if (error?.code === "ETIMEDOUT") return `${command} did not finish within ${Math.round(budgetMs / 1000)} s`;
-  const line = (stderr ?? "").trim().split("\n").at(-1) ?? "";
-  return `${command} failed: ${error?.message ?? line}`;
+  const pip = await ran(join(venv, "bin", "python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement], { budgetMs: endMs - performance.now() });
+  if (pip === undefined) writeFileSync(join(venv, mark), "");
+  return pip;
 }

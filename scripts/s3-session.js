@@ -27,7 +27,7 @@ export async function openS3Session(names = serverNames) {
   const endMs = performance.now() + 1000 * Number(env.HOLDFAST_S3_INSTALL_SECONDS ?? 600);
   for (const name of names) {
     if (!serverNames.includes(name)) return { missing: `there is no server ${name}; known are ${serverNames.join(", ")}` };
-    const { program, missing } = obtain(name, Math.max(1, endMs - performance.now()));
+    const { program, missing } = await obtain(name, Math.max(1, endMs - performance.now()));
     if (missing === undefined) return startSession(name, program);
     reasons.push(`${name}: ${missing}`);
   }

@@ -38,7 +38,7 @@ async function runOn(name) {
   const leftMs = deadlineMs - performance.now();
   if (leftMs < 60_000) return skip(name, "the time for all servers is used up");
   console.log(`== ${name} ${versionOf(name)}`);
-  const { program, missing } = obtain(name, Math.min(installMs, leftMs));
+  const { program, missing } = await obtain(name, Math.min(installMs, leftMs));
   if (missing !== undefined) return skip(name, missing);
   const server = await startServer(name, program);
   running.add(server.stop);
