@@ -8,6 +8,7 @@ import { kinesisObjectsHistory } from "./kinesis/kinesis-objects-history.js";
 import { kinesisHistory } from "./kinesis/kinesis-history.js";
 import { replicaHistory } from "./replica/replica-history.js";
 import { runtimeHistory } from "./runtime/runtime-history.js";
+import { runtimeObjectsHistory } from "./runtime/runtime-objects-history.js";
 import { stateHistory } from "./snapshot/state-history.js";
 import { walStore } from "./wal/wal-store.js";
 import { walObjectsHistory } from "./wal-objects/wal-objects-history.js";
@@ -19,4 +20,4 @@ export const walHistory: StoreHistory = trialHistory(walStore);
 export const fsHistory: StoreHistory = trialHistory(fsStore);
 
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, kinesisHistory, kinesisObjectsHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory, replicaHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, runtimeObjectsHistory, kinesisHistory, kinesisObjectsHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory, replicaHistory];
