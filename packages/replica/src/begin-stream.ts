@@ -2,6 +2,7 @@ import { hasCode, type CallOptions } from "@holdfast/storage";
 import type { RandomSource } from "@holdfast/storage/ports";
 import { ReplicaError } from "./errors.js";
 import { newGenerationName } from "./generation-name.js";
+import type { GenerationRegister } from "./generation-register.js";
 import type { SnapshotInfo } from "./infos.js";
 import { encodeLogBase, type LogBase } from "./format/log-base.js";
 import { CLAIM_BYTES, encodeClaim } from "./format/log-stream.js";
@@ -11,6 +12,7 @@ import type { ReplicaClient } from "./replica-client.js";
 import type { ReplicationSource } from "./replicator.js";
 import { findEnd, findEndBelow, type StreamEnd } from "./stream-end.js";
 import { StreamWriter } from "./stream-writer.js";
+import { isLoss } from "./wal-chain.js";
 
 /** What {@link beginStream} needs. */
 export interface BeginStreamOptions extends CallOptions {
@@ -32,39 +34,108 @@ export interface BegunStream {
 }
 
 /**
- * Takes over the newest generation of the source's log, where the source still has what follows its end; else begins a new one.
+ * Takes over the newest generation of the source's log, where the source still has what follows its end; else begins a new one. Of several
+ * who begin at the same time one begins it, and the others take it over.
  *
- * @throws What the storage and the source say. REPLICA_CORRUPT: the newest generation is damaged at its end.
+ * @throws What the storage and the source say. REPLICA_CORRUPT, REPLICA_GAP: the newest generation is damaged at its end.
  */
 export async function beginStream(options: BeginStreamOptions): Promise<BegunStream> {
-  const base = await newestBase(options);
-  return (base === undefined ? undefined : await takeOver(options, base)) ?? (await beginGeneration(options));
+  const { client, random } = options;
+  const newest = await newestGeneration(options);
+  const found = newest.generation === undefined ? undefined : await findBase(client, newest.generation, options);
+  const taken = found === undefined ? undefined : await takeOver(options, found);
+  if (taken !== undefined) return taken;
+  const generation = newGenerationName(random);
+  const base = (await beginWithSnapshot(options, generation)) ?? (await beginEmpty(options, generation));
+  if (client.register !== undefined && (await register(options, client.register, generation, newest.lastNumber)) !== generation) {
+    // Somebody else has begun one meanwhile. Nobody knows of this one.
+    await client.deleteGeneration(generation, options);
+    return beginStream(options);
+  }
+  return (await takeOver(options, { base, newestIndex: 0n })) ?? beginStream(options);
 }
 
-/** The youngest of the newest snapshots of this log's generations. */
-async function newestBase({ client, logId, signal }: BeginStreamOptions): Promise<LogBase | undefined> {
-  let newest: { readonly base: LogBase; readonly createdAtMs: number } | undefined;
-  for (const generation of await client.generations({ signal })) {
-    const snapshots: SnapshotInfo[] = [];
-    for await (const snapshot of client.snapshots(generation, { signal })) snapshots.push(snapshot);
-    for (const { index, createdAtMs } of snapshots.slice(-1)) {
-      if (createdAtMs < (newest?.createdAtMs ?? 0)) continue;
+/** What the WAL of a generation stands on. */
+interface FoundBase {
+  readonly base: LogBase;
+  /** Of its newest snapshot, readable or not. */
+  readonly newestIndex: bigint;
+}
+
+/** `undefined`: it has no snapshot that can be read. */
+async function findBase(client: ReplicaClient, generation: string, { signal }: CallOptions): Promise<FoundBase | undefined> {
+  const indexes: bigint[] = [];
+  for await (const { index } of client.snapshots(generation, { signal })) indexes.push(index);
+  const newestIndex = indexes.at(-1) ?? 0n;
+  for (const index of indexes.toReversed()) {
+    try {
       const { base, content } = await openBase(client, generation, index, { signal });
       await content.close();
-      if (base.logId === logId) newest = { base, createdAtMs };
+      return { base, newestIndex };
+    } catch (error) {
+      // Another one is shipped when the source has a newer one than the next that can be read.
+      if (!isLoss(error)) throw error;
     }
   }
-  return newest?.base;
+  return undefined;
+}
+
+/** The newest generation of the log, and the highest number in the register. */
+async function newestGeneration(options: BeginStreamOptions): Promise<{ readonly generation: string | undefined; readonly lastNumber: bigint }> {
+  const { client, logId, signal } = options;
+  if (client.register === undefined) return { generation: (await youngestGeneration(options, new Set()))?.generation, lastNumber: 0n };
+  const others = new Set<string>();
+  const numbers = await client.register.numbers({ signal });
+  const lastNumber = numbers.at(-1) ?? 0n;
+  try {
+    for (const number of numbers.toReversed()) {
+      const entry = await client.register.read(number, { signal });
+      if (entry?.logId === logId) return { generation: entry.generation, lastNumber };
+      if (entry !== undefined) others.add(entry.generation);
+    }
+  } catch (error) {
+    // What is damaged may be the entry of a generation of this log: only a new one is certainly behind it.
+    if (hasCode(error, "REPLICA_CORRUPT")) return { generation: undefined, lastNumber };
+    throw error;
+  }
+  // One that was begun before there was a register, or by somebody who was interrupted before it was noted.
+  const unregistered = await youngestGeneration(options, others);
+  if (unregistered === undefined) return { generation: undefined, lastNumber };
+  await register(options, client.register, unregistered.generation, lastNumber);
+  return newestGeneration(options);
+}
+
+/** Notes a generation. @returns The first generation of this log that is noted behind a number: this one, or that of somebody who was faster. */
+async function register({ logId, signal }: BeginStreamOptions, generations: GenerationRegister, generation: string, lastNumber: bigint): Promise<string> {
+  for (let number = lastNumber + 1n; ; number += 1n) {
+    const entry = await generations.add({ number, generation, logId }, { signal });
+    if (entry.logId === logId) return entry.generation;
+  }
+}
+
+/** Of this log, by the time of its newest snapshot. */
+async function youngestGeneration({ client, logId, signal }: BeginStreamOptions, others: ReadonlySet<string>): Promise<LogBase | undefined> {
+  let youngest: { readonly base: LogBase; readonly createdAtMs: number } | undefined;
+  for (const generation of await client.generations({ signal })) {
+    if (others.has(generation)) continue;
+    const snapshots: SnapshotInfo[] = [];
+    for await (const snapshot of client.snapshots(generation, { signal })) snapshots.push(snapshot);
+    const createdAtMs = snapshots.at(-1)?.createdAtMs;
+    if (createdAtMs === undefined || createdAtMs < (youngest?.createdAtMs ?? 0)) continue;
+    const found = await findBase(client, generation, { signal });
+    if (found?.base.logId === logId) youngest = { base: found.base, createdAtMs };
+  }
+  return youngest?.base;
 }
 
 /** `undefined`: the source does not go on where the generation ends. */
-async function takeOver(options: BeginStreamOptions, base: LogBase): Promise<BegunStream | undefined> {
+async function takeOver(options: BeginStreamOptions, { base, newestIndex }: FoundBase): Promise<BegunStream | undefined> {
   const { client, source, random, indexBytes, logId, signal } = options;
   const { generation } = base;
-  const found = await findEnd(client, generation, { signal });
+  const found = await findEnd(client, generation, newestIndex, { signal });
   if ((await compare(source, found.end ?? base, signal)) === "different") return undefined;
   const claim = { logId, writerId: toHex(random.bytes(16)), generation };
-  const index = await claimIndex(client, claim, found.freeIndex > base.index ? found.freeIndex : base.index, signal);
+  const index = await claimIndex(client, claim, found.freeIndex, signal);
   // Only now nothing more is added that counts: who had the index before looks for this claim before it tells of a write.
   const end = await findEndBelow(client, generation, index, { signal });
   const comparison = await compare(source, end ?? base, signal);
@@ -72,7 +143,7 @@ async function takeOver(options: BeginStreamOptions, base: LogBase): Promise<Beg
   const last = end?.lastCommit?.records.at(-1);
   const firstSeq = end?.nextSeq ?? base.seq + 1;
   return {
-    writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end, firstSeq, hasSnapshot: index === base.index, indexBytes }),
+    writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end, firstSeq, hasSnapshot: index === newestIndex, indexBytes }),
     snapshotSeq: base.seq,
     uncompared: comparison === "unseen" && last !== undefined ? { seq: firstSeq - 1, value: last } : undefined,
   };
@@ -90,25 +161,15 @@ async function compare(source: ReplicationSource, end: StreamEnd | LogBase, sign
   return Buffer.compare(record.value, last) === 0 ? "same" : "different";
 }
 
-async function beginGeneration(options: BeginStreamOptions): Promise<BegunStream> {
-  const { client, random, indexBytes, logId, signal } = options;
-  const generation = newGenerationName(random);
-  const snapshotSeq = (await beginWithSnapshot(options, generation)) ?? (await beginEmpty(options, generation));
-  const claim = { logId, writerId: toHex(random.bytes(16)), generation };
-  const index = await claimIndex(client, claim, 0n, signal);
-  const claimed = { index, bytes: CLAIM_BYTES };
-  const writer = new StreamWriter({ client, claim, claimed, end: undefined, firstSeq: snapshotSeq + 1, hasSnapshot: index === 0n, indexBytes });
-  return { writer, snapshotSeq, uncompared: undefined };
-}
-
 /** Of a log that does not tell everything itself: the oldest snapshot that it goes on behind. `undefined`: it tells everything, or there is none. */
-async function beginWithSnapshot({ client, source, snapshots, logId, signal }: BeginStreamOptions, generation: string): Promise<number | undefined> {
+async function beginWithSnapshot({ client, source, snapshots, logId, signal }: BeginStreamOptions, generation: string): Promise<LogBase | undefined> {
   if (snapshots === undefined) return undefined;
   const { firstSeq } = source;
   for (const entry of await snapshotsFrom(snapshots, firstSeq - 1, { signal })) {
     if (firstSeq === 1 && entry.seq > 0) return undefined;
     try {
-      if (await writeLogSnapshot({ client, source, snapshots, entry, generation, index: 0n, logId, signal })) return entry.seq;
+      const base = await writeLogSnapshot({ client, source, snapshots, entry, generation, index: 0n, logId, signal });
+      if (base !== undefined) return base;
     } catch (error) {
       // One that is damaged is nothing to begin with; what is wrong with it is told by its own store.
       if (!hasCode(error, "SNAPSHOT_CORRUPT")) throw error;
@@ -117,12 +178,13 @@ async function beginWithSnapshot({ client, source, snapshots, logId, signal }: B
   return undefined;
 }
 
-async function beginEmpty({ client, source, logId, signal }: BeginStreamOptions, generation: string): Promise<number> {
+async function beginEmpty({ client, source, logId, signal }: BeginStreamOptions, generation: string): Promise<LogBase> {
   const seq = source.firstSeq - 1;
   // Of what was trimmed it is not known when it was committed: before the first commit that is left.
   const committedAtMs = seq === 0 ? 0 : await firstCommitTime(source, signal);
-  await client.writeSnapshot(generation, 0n, encodeLogBase({ logId, generation, index: 0n, seq, committedAtMs, contentVersion: undefined }), { signal });
-  return seq;
+  const base = { logId, generation, index: 0n, seq, committedAtMs, contentVersion: undefined };
+  await client.writeSnapshot(generation, 0n, encodeLogBase(base), { signal });
+  return base;
 }
 
 async function firstCommitTime(source: ReplicationSource, signal: AbortSignal | undefined): Promise<number> {

@@ -15,6 +15,8 @@ export interface TimeBounds {
 export interface SkippedGeneration {
   readonly generation: string;
   readonly error: unknown;
+  /** Whether it was begun later than the one that was found, as the register says. */
+  readonly isLater: boolean;
 }
 
 /** What `findLatestGeneration` found. */
@@ -59,11 +61,24 @@ export async function replicaTimeBounds(client: ReplicaClient, options?: CallOpt
   return { bounds: { minMs, maxMs }, skipped };
 }
 
-/** The generation that was written to last; of several, the first by name. @throws REPLICA_NO_GENERATION, if none has a snapshot. */
+/**
+ * The generation that was begun last, as the register says. Where none is registered the one that was written to last, by the storage's
+ * clock; of several, the first by name.
+ *
+ * @throws REPLICA_NO_GENERATION, if none has a snapshot. REPLICA_CORRUPT: the register is damaged.
+ */
 export async function findLatestGeneration(client: ReplicaClient, options?: CallOptions): Promise<LatestGeneration> {
+  const later: SkippedGeneration[] = [];
+  for (const number of (await client.register?.numbers(options) ?? []).toReversed()) {
+    const generation = (await client.register?.read(number, options))?.generation;
+    if (generation === undefined) continue;
+    const found = await boundsOrError(client, generation, options);
+    if ("bounds" in found) return { ...found, skipped: later };
+    later.push({ ...found, isLater: true });
+  }
   const { found, skipped } = await boundedGenerations("findLatestGeneration", client, options);
   const latest = found.reduce((best, it) => (it.bounds.maxMs > best.bounds.maxMs ? it : best));
-  return { ...latest, skipped };
+  return { ...latest, skipped: skipped.map((it) => later.find(({ generation }) => generation === it.generation) ?? it) };
 }
 
 /** The highest index of a snapshot. @throws REPLICA_NO_SNAPSHOT. */
@@ -145,15 +160,25 @@ async function boundedGenerations(
   const found: BoundedGeneration[] = [];
   const skipped: SkippedGeneration[] = [];
   for (const generation of await client.generations(options)) {
-    try {
-      found.push({ generation, bounds: await generationTimeBounds(client, generation, options) });
-    } catch (error) {
-      options?.signal?.throwIfAborted();
-      skipped.push({ generation, error });
-    }
+    const it = await boundsOrError(client, generation, options);
+    if ("bounds" in it) found.push(it);
+    else skipped.push({ ...it, isLater: false });
   }
   if (found.length > 0) return { found, skipped };
   throw new ReplicaError("REPLICA_NO_GENERATION", "no generation available", { operation, cause: skipped[0]?.error });
+}
+
+async function boundsOrError(
+  client: ReplicaClient,
+  generation: string,
+  options: CallOptions | undefined,
+): Promise<BoundedGeneration | { readonly generation: string; readonly error: unknown }> {
+  try {
+    return { generation, bounds: await generationTimeBounds(client, generation, options) };
+  } catch (error) {
+    options?.signal?.throwIfAborted();
+    return { generation, error };
+  }
 }
 
 async function boundsOf(infos: AsyncIterable<{ readonly createdAtMs: number }>): Promise<TimeBounds | undefined> {

@@ -17,6 +17,7 @@ export {
   walTimeBounds,
 } from "./find.js";
 export type { LatestGeneration, ReplicaTimeBounds, SkippedGeneration, TimeBounds } from "./find.js";
+export type { GenerationRegister, RegisteredGeneration } from "./generation-register.js";
 export { isGenerationName, newGenerationName } from "./generation-name.js";
 export { compareSnapshots, compareWalSegments } from "./infos.js";
 export type { SnapshotInfo, WalSegmentInfo } from "./infos.js";

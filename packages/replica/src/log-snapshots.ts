@@ -1,7 +1,7 @@
 import { hasCode, type CallOptions } from "@holdfast/storage";
 import type { SnapshotEntry, SnapshotStore } from "@holdfast/snapshot";
 import { ReplicaError } from "./errors.js";
-import { encodeLogBase } from "./format/log-base.js";
+import { encodeLogBase, type LogBase } from "./format/log-base.js";
 import type { ReplicaClient } from "./replica-client.js";
 import type { ReplicationSource } from "./replicator.js";
 
@@ -18,7 +18,7 @@ export async function snapshotsFrom(snapshots: SnapshotSource, seq: number, { si
 /**
  * Writes a snapshot of a log into its replica.
  *
- * @returns Whether it is there. Not if it is of another log, or is gone.
+ * @returns What it begins with, if it is there. Not if it is of another log, or is gone.
  * @throws REPLICA_CONFLICT: the index has another one. SNAPSHOT_CORRUPT, SNAPSHOT_UNSUPPORTED_VERSION. What the storages say.
  */
 export async function writeLogSnapshot({
@@ -38,26 +38,26 @@ export async function writeLogSnapshot({
   readonly generation: string;
   readonly index: bigint;
   readonly logId: string;
-}): Promise<boolean> {
+}): Promise<LogBase | undefined> {
   const info = (await snapshots.open(entry, { signal }))?.info;
-  if (info === undefined) return false;
+  if (info === undefined) return undefined;
   // What a store was begun with is of no log, and so is what was restored in front of one.
   const isBeginning = info.logId === undefined && (info.seq === 0 || info.seq < source.firstSeq);
-  if (info.logId !== logId && !isBeginning) return false;
+  if (info.logId !== logId && !isBeginning) return undefined;
   const committedAtMs = await commitTime(source, info, signal);
-  const base = encodeLogBase({ logId, generation, index, seq: info.seq, committedAtMs, contentVersion: info.version });
+  const base = { logId, generation, index, seq: info.seq, committedAtMs, contentVersion: info.version };
   const open = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
-    yield base;
+    yield encodeLogBase(base);
     const opened = await snapshots.open(entry, { signal });
     if (opened === undefined) throw new ReplicaError("REPLICA_NOT_FOUND", `${entry.key} is gone`, { operation: "replicate", key: entry.key });
     yield* opened.body;
   };
   try {
     await client.writeSnapshot(generation, index, { open }, { signal });
-    return true;
+    return base;
   } catch (error) {
     // The source's own retention was faster. There is a newer one, then.
-    if (hasCode(error, "REPLICA_NOT_FOUND") || hasCode(error, "STORAGE_NOT_FOUND")) return false;
+    if (hasCode(error, "REPLICA_NOT_FOUND") || hasCode(error, "STORAGE_NOT_FOUND")) return undefined;
     throw error;
   }
 }

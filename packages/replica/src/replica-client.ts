@@ -5,6 +5,7 @@ import { Announcements } from "./announcements.js";
 import { compareContents, openContent, type ContentComparison, type ReplicaContent } from "./content.js";
 import { invalidArgument, ReplicaError } from "./errors.js";
 import { requireGeneration } from "./generation-name.js";
+import { generationRegister, type GenerationRegister } from "./generation-register.js";
 import type { SnapshotInfo, WalSegmentInfo } from "./infos.js";
 import { replicaLayout, SNAPSHOTS_DIRECTORY, WAL_DIRECTORY, type ReplicaLayout, type ReplicaLayoutName } from "./layouts.js";
 import { comparePos, formatPos, type Pos } from "./pos.js";
@@ -65,9 +66,11 @@ export interface Written {
  */
 export interface ReplicaClient {
   readonly layout: ReplicaLayoutName;
+  /** In which order generations were begun. `undefined`: the layouts of litestream have none. */
+  readonly register: GenerationRegister | undefined;
   /** Names of the generations that have objects, ascending. Costs one list of each. */
   generations(options?: CallOptions): Promise<readonly string[]>;
-  /** Removes all objects of a generation, its snapshots first. None is success. */
+  /** Removes all objects of a generation, its snapshots first; its entry in the register stays. None is success. */
   deleteGeneration(generation: string, options?: CallOptions): Promise<void>;
 
   /** Snapshots of a generation, by ascending index. None if there is no such generation. */
@@ -120,6 +123,7 @@ export function replicaClient(options: ReplicaClientOptions): ReplicaClient {
 
 class StorageReplicaClient implements ReplicaClient {
   readonly layout: ReplicaLayoutName;
+  readonly register: GenerationRegister | undefined;
   readonly #storage: StorageBackend;
   readonly #root: StoragePrefix;
   readonly #names: ReplicaLayout;
@@ -130,6 +134,7 @@ class StorageReplicaClient implements ReplicaClient {
   constructor({ storage, prefix, layout, reading = "strict", clock = systemClock }: ReplicaClientOptions) {
     if (layout === "native" && reading === "lenient") throw invalidArgument("replicaClient", "the native layout is read strictly");
     this.layout = layout;
+    this.register = layout === "native" ? generationRegister(storage, storagePrefix(prefix)) : undefined;
     this.#clock = clock;
     this.#storage = storage;
     this.#root = joinPrefix(storagePrefix(prefix), "generations/");

@@ -47,7 +47,7 @@ export class SnapshotShipper {
   async #write(entry: Parameters<SnapshotSource["open"]>[0], index: bigint, signal: AbortSignal | undefined): Promise<boolean> {
     const { generation } = this.#writer;
     try {
-      const isWritten = await writeLogSnapshot({ ...this.#parts, entry, generation, index, signal });
+      const isWritten = (await writeLogSnapshot({ ...this.#parts, entry, generation, index, signal })) !== undefined;
       if (isWritten) this.#writer.tookSnapshot(index);
       return isWritten;
     } catch (error) {

@@ -1,6 +1,8 @@
-import type { CallOptions } from "@holdfast/storage";
+import { hasCode, type CallOptions } from "@holdfast/storage";
+import { ReplicaError } from "./errors.js";
 import { BEGIN_BYTES, CLAIM_BYTES, type StreamCommit } from "./format/log-stream.js";
 import { listIndexes, type ListedIndex } from "./log-replica.js";
+import { formatPos } from "./pos.js";
 import type { ReplicaClient } from "./replica-client.js";
 import { StreamReader } from "./stream-reader.js";
 
@@ -20,30 +22,53 @@ export interface StreamEnd {
 export interface GenerationEnd {
   /** Of the newest index that has more than a claim; `undefined`: none has. */
   readonly end: StreamEnd | undefined;
-  /** The lowest index that nobody has claimed. */
+  /** The lowest index that nobody has claimed, at or behind the one that was looked from. */
   readonly freeIndex: bigint;
 }
 
-/** Finds the end by one list and by reading the last segment of the newest index. @throws REPLICA_CORRUPT; what the storage says. */
-export async function findEnd(client: ReplicaClient, generation: string, options: CallOptions): Promise<GenerationEnd> {
-  const indexes = await listIndexes(client, generation, 0n, options);
-  const freeIndex = (indexes.at(-1)?.index ?? -1n) + 1n;
-  return { end: await endBefore(client, generation, indexes, freeIndex, options), freeIndex };
+/**
+ * Finds the end: by listing from an index on, and by reading the last segment of the newest index that has begun.
+ *
+ * @param fromIndex - An index that WAL is expected at or behind, as that of the newest snapshot: where to look first.
+ * @throws REPLICA_GAP: the segment that the newest index begins with is gone. REPLICA_CORRUPT. What the storage says.
+ */
+export async function findEnd(client: ReplicaClient, generation: string, fromIndex: bigint, options: CallOptions): Promise<GenerationEnd> {
+  const newest = await listNewest(client, generation, fromIndex, options);
+  const end = (await endIn(client, generation, newest, options)) ?? (await findEndBelow(client, generation, newest[0]?.index ?? fromIndex, options));
+  return { end, freeIndex: (newest.at(-1)?.index ?? fromIndex - 1n) + 1n };
 }
 
-/** As {@link findEnd}, of the indexes below one. */
+/** The end of the indexes below one. Looked for there first, since it is seldom far. @throws As {@link findEnd}. */
 export async function findEndBelow(client: ReplicaClient, generation: string, index: bigint, options: CallOptions): Promise<StreamEnd | undefined> {
-  return endBefore(client, generation, await listIndexes(client, generation, 0n, options), index, options);
+  for (let [below, step] = [index, 1n]; below > 0n; step *= 2n) {
+    const fromIndex = below > step ? below - step : 0n;
+    const listed = await listIndexes(client, generation, fromIndex, { ...options, belowIndex: below });
+    const end = await endIn(client, generation, listed, options);
+    if (end !== undefined) return end;
+    below = fromIndex;
+  }
+  return undefined;
 }
 
-async function endBefore(
-  client: ReplicaClient,
-  generation: string,
-  indexes: readonly ListedIndex[],
-  below: bigint,
-  options: CallOptions,
-): Promise<StreamEnd | undefined> {
-  for (const listed of indexes.filter(({ index }) => index < below).toReversed()) {
+/** The indexes from one on; where they are many, only the newest of them, found by halving. */
+async function listNewest(client: ReplicaClient, generation: string, fromIndex: bigint, options: CallOptions): Promise<readonly ListedIndex[]> {
+  const listed = await listIndexes(client, generation, fromIndex, { ...options, limit: LISTED_AT_ONCE });
+  if (listed.reduce((sum, { segments }) => sum + segments.length, 0) < LISTED_AT_ONCE) return listed;
+  let newest = listed.at(-1)?.index ?? fromIndex;
+  let behind: bigint | undefined;
+  for (let step = 1n; behind === undefined || behind - newest > 1n; ) {
+    const probe: bigint = behind === undefined ? newest + step : (newest + behind) / 2n;
+    const [found] = await listIndexes(client, generation, probe, { ...options, limit: 1 });
+    if (found === undefined) behind = probe;
+    else newest = found.index;
+    step *= 2n;
+  }
+  return listIndexes(client, generation, newest, options);
+}
+
+/** Of the newest of these indexes that has begun. */
+async function endIn(client: ReplicaClient, generation: string, indexes: readonly ListedIndex[], options: CallOptions): Promise<StreamEnd | undefined> {
+  for (const listed of indexes.toReversed()) {
     const end = await endOf(client, generation, listed, options);
     if (end !== undefined) return end;
   }
@@ -54,6 +79,7 @@ async function endBefore(
 async function endOf(client: ReplicaClient, generation: string, { index, segments }: ListedIndex, { signal }: CallOptions): Promise<StreamEnd | undefined> {
   const [first, last] = [segments[0], segments.at(-1)];
   if (first === undefined || last === undefined) return undefined;
+  if (first.offset !== 0n) throw startGone(generation, index);
   const { logId } = await claimOf(client, generation, index, signal);
   const reader = new StreamReader(await client.walSegmentReader(last, { signal }), { generation, index, startBytes: last.offset });
   try {
@@ -69,13 +95,24 @@ async function endOf(client: ReplicaClient, generation: string, { index, segment
 }
 
 async function claimOf(client: ReplicaClient, generation: string, index: bigint, signal: AbortSignal | undefined): Promise<{ readonly logId: string }> {
-  const reader = new StreamReader(await client.walSegmentReader({ generation, index, offset: 0n }, { signal }), { generation, index });
+  const pieces = await client.walSegmentReader({ generation, index, offset: 0n }, { signal }).catch((error: unknown) => {
+    throw hasCode(error, "REPLICA_NOT_FOUND") ? startGone(generation, index, error) : error;
+  });
+  const reader = new StreamReader(pieces, { generation, index });
   try {
     return await reader.claim();
   } finally {
     await reader.close();
   }
 }
+
+function startGone(generation: string, index: bigint, cause?: unknown): ReplicaError {
+  const position = formatPos({ generation, index, offset: 0n });
+  return new ReplicaError("REPLICA_GAP", `wal not found: ${position}, with which the newest WAL begins`, { operation: "openReplicator", position, cause });
+}
+
+/** As many as one request lists. */
+const LISTED_AT_ONCE = 1000;
 
 function nextSeqOf({ firstSeq, records }: StreamCommit): number {
   return firstSeq + records.length;

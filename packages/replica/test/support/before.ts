@@ -6,6 +6,7 @@ import type { ReplicaClient } from "../../src/replica-client.js";
 export function before(client: ReplicaClient, run: (pos: Pos, options: CallOptions) => Promise<void>): ReplicaClient {
   return {
     layout: client.layout,
+    register: client.register,
     generations: (options) => client.generations(options),
     deleteGeneration: (generation, options) => client.deleteGeneration(generation, options),
     snapshots: (generation, options) => client.snapshots(generation, options),
