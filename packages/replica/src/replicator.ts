@@ -7,6 +7,7 @@ import { Chore } from "./replicator-chore.js";
 import { closed, isFinal, retryDelayMs, sourceChanged } from "./replicator-failures.js";
 import { replicatorSettings, type ReplicatorRetention, type ReplicatorSettings } from "./replicator-settings.js";
 import type { ReplicatorStatus } from "./replicator-status.js";
+import { Waiters, type Awaited } from "./replicator-waiters.js";
 import { enforceRetention } from "./retention.js";
 import { isWholeSnapshot } from "./snapshot-check.js";
 import { SnapshotShipper } from "./snapshot-shipper.js";
@@ -64,20 +65,11 @@ export async function openReplicator(options: ReplicatorOptions): Promise<Replic
   return replicator;
 }
 
-/** What somebody waits for: a record, or the end of a pass through everything that was new when it began. */
-type Awaited = { readonly seq: number } | { readonly pass: number };
-
-interface Waiter {
-  readonly awaited: Awaited;
-  resolve(): void;
-  reject(error: unknown): void;
-}
-
 /** One loop: read what is new and send it, sleep. Nothing else touches the target. */
 class LogReplicator implements Replicator {
   readonly #settings: ReplicatorSettings;
   readonly #stop = new AbortController();
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Waiters();
   /** Passes through the source that were begun. */
   #passes = 0;
   #writer: StreamWriter | undefined;
@@ -156,7 +148,7 @@ class LogReplicator implements Replicator {
     }, flushTimeoutMs);
     await this.#loop;
     cancel();
-    this.#rejectWaiters(closed("waitFor"));
+    this.#waiters.reject(closed("waitFor"));
   }
 
   async #run(): Promise<void> {
@@ -174,7 +166,7 @@ class LogReplicator implements Replicator {
         this.#lastError = error;
         if (isFinal(error)) {
           this.#failure = { error };
-          this.#rejectWaiters(error);
+          this.#waiters.reject(error);
           return;
         }
         await this.#sleepAfterFailure();
@@ -201,6 +193,7 @@ class LogReplicator implements Replicator {
         await this.#doChores(false);
         this.#succeeded(false);
       }
+      if (!writer.hasRecords()) writer.rest();
       while (writer.hasRecords()) await this.#send(writer);
     }
     await this.#doChores(true);
@@ -210,12 +203,12 @@ class LogReplicator implements Replicator {
   async #send(writer: StreamWriter): Promise<void> {
     await writer.send({ signal: this.#stop.signal });
     if (!writer.hasRecords()) this.#oldestPendingMs = undefined;
-    this.#resolveWaiters(false);
+    this.#waiters.resolve(writer.nextSeq, undefined);
   }
 
   /** @param isAtRest - Whether everything is shipped. */
   async #doChores(isAtRest: boolean): Promise<void> {
-    const isHurried = isAtRest && (this.#isClosing || [...this.#waiters].some(({ awaited }) => "pass" in awaited));
+    const isHurried = isAtRest && (this.#isClosing || this.#waiters.areHurried);
     if (isHurried) this.#snapshotChore.hurry();
     await this.#snapshotChore.doIfDue(isAtRest, () => this.#shipSnapshot());
     await this.#retentionChore.doIfDue(isAtRest, () => this.#retain());
@@ -224,7 +217,7 @@ class LogReplicator implements Replicator {
   #succeeded(isEnd: boolean): void {
     this.#failures = 0;
     this.#lastError = undefined;
-    this.#resolveWaiters(isEnd);
+    this.#waiters.resolve(this.#writer?.nextSeq ?? 0, isEnd ? this.#passes : undefined);
   }
 
   async #shipSnapshot(): Promise<void> {
@@ -319,32 +312,6 @@ class LogReplicator implements Replicator {
   async #wait(operation: string, signal: AbortSignal | undefined, awaited: Awaited): Promise<void> {
     signal?.throwIfAborted();
     this.#requireRunning(operation);
-    const abandon = (): void => {
-      this.#waiters.delete(waiter);
-      waiter.reject(signal?.reason);
-    };
-    let waiter: Waiter = { awaited, resolve: () => undefined, reject: () => undefined };
-    const settled = new Promise<void>((resolve, reject) => {
-      waiter = { awaited, resolve, reject };
-    });
-    this.#waiters.add(waiter);
-    signal?.addEventListener("abort", abandon);
-    await settled.finally(() => signal?.removeEventListener("abort", abandon));
-  }
-
-  /** @param isEnd - Whether the pass has gone through everything that was there when it began. */
-  #resolveWaiters(isEnd: boolean): void {
-    const arrivedBelow = this.#writer?.nextSeq ?? 0;
-    for (const waiter of this.#waiters) {
-      const { awaited } = waiter;
-      if ("seq" in awaited ? awaited.seq >= arrivedBelow : !isEnd || awaited.pass > this.#passes) continue;
-      this.#waiters.delete(waiter);
-      waiter.resolve();
-    }
-  }
-
-  #rejectWaiters(error: unknown): void {
-    for (const waiter of this.#waiters) waiter.reject(error);
-    this.#waiters.clear();
+    await this.#waiters.wait(awaited, signal);
   }
 }

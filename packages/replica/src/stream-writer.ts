@@ -1,11 +1,12 @@
 import { hasCode, type CallOptions } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
-import { encodeBegin, encodeClaim, encodeCommit, type StreamClaim, type StreamCommit } from "./format/log-stream.js";
+import { commitBytes, encodeBegin, encodeClaim, writeCommit, type StreamClaim, type StreamCommit } from "./format/log-stream.js";
 import { formatPos, type Pos } from "./pos.js";
 import type { ReplicaClient } from "./replica-client.js";
+import { SegmentBuffer } from "./segment-buffer.js";
 import type { StreamEnd } from "./stream-end.js";
 
-/** What is written next: bytes at a place, and what is true when they are there. */
+/** What is written next: bytes at a place, the first of what is gathered, and what is true when they are there. */
 interface Unsent {
   readonly pos: Pos;
   readonly bytes: Uint8Array;
@@ -26,8 +27,8 @@ export class StreamWriter {
   #link: number;
   /** Of the next record that is gathered. */
   #gatheredSeq: number;
-  #gathered: Uint8Array[] = [];
-  #gatheredBytes = 0;
+  /** What is not in the replica yet. */
+  readonly #gathered = new SegmentBuffer();
   #unsent: Unsent | undefined;
   #nextSeq: number;
   /** Indexes without a snapshot, ascending, and where they begin. */
@@ -81,9 +82,9 @@ export class StreamWriter {
     return this.#nextSeq;
   }
 
-  /** Bytes that were gathered and not sent yet. */
+  /** Bytes that were gathered and are not in the replica yet. */
   get pendingBytes(): number {
-    return this.#gatheredBytes + (this.#unsent?.bytes.length ?? 0);
+    return this.#gathered.length;
   }
 
   /** The sequence number that the next commit has to begin with. */
@@ -98,10 +99,8 @@ export class StreamWriter {
 
   /** Takes a commit into what is sent next. */
   add(commit: StreamCommit): void {
-    const { bytes, link } = encodeCommit(commit, this.#link);
-    this.#link = link;
+    this.#link = this.#gathered.add(commitBytes(commit.records), (target, at) => writeCommit(commit, this.#link, target, at));
     this.#gatheredSeq = commit.firstSeq + commit.records.length;
-    this.#gather(bytes);
   }
 
   /**
@@ -116,12 +115,18 @@ export class StreamWriter {
     if (outcome === "adopted" || rawSize !== bytes.length) throw fenced(pos);
     await this.#requireOwned(options);
     this.#unsent = undefined;
+    this.#gathered.drop(bytes.length);
     this.#offset = pos.offset + BigInt(bytes.length);
     this.#nextSeq = nextSeq;
     this.#hasBegun = true;
     this.puts += 1;
     this.putBytes += bytes.length;
     if (this.#offset >= BigInt(this.#indexBytes)) this.#startIndex();
+  }
+
+  /** Nothing is coming at the moment: holds no memory for it. */
+  rest(): void {
+    this.#gathered.shrink();
   }
 
   /**
@@ -156,16 +161,13 @@ export class StreamWriter {
   }
 
   #gather(bytes: Uint8Array): void {
-    this.#gathered.push(bytes);
-    this.#gatheredBytes += bytes.length;
+    this.#gathered.add(bytes.length, (target, at) => {
+      target.set(bytes, at);
+    });
   }
 
   #seal(): Unsent {
-    const pos = { generation: this.generation, index: this.#index, offset: this.#offset };
-    const sealed = { pos, bytes: new Uint8Array(Buffer.concat(this.#gathered)), nextSeq: this.#gatheredSeq };
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    return sealed;
+    return { pos: this.pos, bytes: this.#gathered.first(this.#gathered.length), nextSeq: this.#gatheredSeq };
   }
 
   async #write(pos: Pos, bytes: Uint8Array, options: CallOptions): ReturnType<ReplicaClient["writeWalSegment"]> {

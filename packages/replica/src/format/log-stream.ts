@@ -116,26 +116,33 @@ export function decodeBegin(bytes: Uint8Array): (StreamBegin & { readonly link: 
   return { after: index === NONE ? undefined : { index, bytes: counted, link: previousLink }, firstSeq, link };
 }
 
-/** A frame, behind what has this link. */
-export function encodeCommit({ firstSeq, committedAtMs, records }: StreamCommit, previousLink: number): { readonly bytes: Uint8Array; readonly link: number } {
-  const bodyBytes = records.reduce((sum, record) => sum + 4 + record.length, 0);
-  const bytes = new Uint8Array(COMMIT_HEAD_BYTES + bodyBytes);
-  const body = new ByteWriter({ into: bytes.subarray(COMMIT_HEAD_BYTES) });
+/** Bytes of the frame of a commit of these records. */
+export function commitBytes(records: readonly Uint8Array[]): number {
+  return records.reduce((sum, record) => sum + 4 + record.length, COMMIT_HEAD_BYTES);
+}
+
+/**
+ * Writes a frame of {@link commitBytes} bytes, behind what has this link, into `target` from `at` on: in place, since it is done for
+ * every commit of a log. @returns The link of the frame.
+ */
+export function writeCommit({ firstSeq, committedAtMs, records }: StreamCommit, previousLink: number, target: Uint8Array, at: number): number {
+  const view = new DataView(target.buffer, target.byteOffset + at);
+  let end = at + COMMIT_HEAD_BYTES;
   for (const record of records) {
-    body.u32(record.length);
-    body.bytes(record);
+    view.setUint32(end - at, record.length, true);
+    target.set(record, end + 4);
+    end += 4 + record.length;
   }
-  const head = new ByteWriter({ into: bytes.subarray(0, COMMIT_HEAD_BYTES) });
-  head.u32(bodyBytes);
-  head.u32(records.length);
-  head.u64(firstSeq);
-  head.u64(committedAtMs);
-  head.u32(crc32c(body.written));
-  head.u32(previousLink);
-  const link = crc32c(head.written);
-  head.u32(link);
-  head.u32(0);
-  return { bytes, link };
+  view.setUint32(0, end - at - COMMIT_HEAD_BYTES, true);
+  view.setUint32(4, records.length, true);
+  setSafeUint64(view, 8, firstSeq);
+  setSafeUint64(view, 16, committedAtMs);
+  view.setUint32(24, crc32c(target.subarray(at + COMMIT_HEAD_BYTES, end)), true);
+  view.setUint32(28, previousLink, true);
+  const link = crc32c(target.subarray(at, at + 32));
+  view.setUint32(32, link, true);
+  view.setUint32(36, 0, true);
+  return link;
 }
 
 /** Reads {@link COMMIT_HEAD_BYTES} bytes. `undefined`: they are damaged. */
@@ -160,6 +167,11 @@ export function decodeCommitBody({ bodyBytes, recordCount, bodyCrc }: CommitHead
     records.push(reader.bytes(length));
   }
   return records.length === recordCount && reader.remaining === 0 ? records : undefined;
+}
+
+function setSafeUint64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % 2 ** 32, true);
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
 }
 
 const CLAIM_MAGIC = ascii("HFREPLOG");
