@@ -16,16 +16,28 @@ export function packBlock(content: Uint8Array): Uint8Array | Promise<Uint8Array>
  * Unpacks one block.
  *
  * @param prefixed - {@link BLOCK_PREFIX_BYTES} bytes, which are overwritten, then the block.
- * @param maxBytes - Bytes of content that the block may have.
+ * @param bytes - Of content: that the block may have, and that it is expected to have at most. A wrong guess costs a second try.
  * @param window - The content before it that it may refer to.
  * @throws Of lz4-napi, if it is no such block.
  */
-export async function unpackBlock(prefixed: Uint8Array, maxBytes: number, window: Uint8Array | undefined): Promise<Uint8Array> {
+export async function unpackBlock(prefixed: Uint8Array, bytes: { readonly max: number; readonly expected: number }, window: Uint8Array | undefined): Promise<Uint8Array> {
   const blockBytes = prefixed.length - BLOCK_PREFIX_BYTES;
-  // So much is reserved before the first byte is unpacked; no block grows further, since no byte of it stands for more than 255.
-  const reserved = Math.min(maxBytes, blockBytes * 255);
+  // No block grows further, since no byte of it stands for more than 255.
+  const bound = Math.min(bytes.max, blockBytes * 255);
+  if (bytes.expected < bound) {
+    try {
+      return await unpackInto(bytes.expected, prefixed, window);
+    } catch {
+      // It has more, perhaps.
+    }
+  }
+  return unpackInto(bound, prefixed, window);
+}
+
+/** So much is reserved and cleared before the first byte is unpacked: 4 MiB take longer than unpacking what is in a block that is written here. */
+function unpackInto(reserved: number, prefixed: Uint8Array, window: Uint8Array | undefined): Uint8Array | Promise<Uint8Array> {
   new DataView(prefixed.buffer, prefixed.byteOffset).setUint32(0, reserved, true);
-  return blockBytes > SMALL_BYTES ? uncompress(prefixed, window) : uncompressSync(prefixed, window);
+  return prefixed.length - BLOCK_PREFIX_BYTES > SMALL_BYTES ? uncompress(prefixed, window) : uncompressSync(prefixed, window);
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   LEGACY_MAGIC,
   LZ4_WINDOW_BYTES,
   STORED_BLOCK_FLAG,
+  WRITTEN_BLOCK_BYTES,
   type Lz4FrameHead,
 } from "./format/lz4-frame.js";
 import { BLOCK_PREFIX_BYTES, unpackBlock } from "./lz4-block.js";
@@ -70,6 +71,8 @@ class Lz4Decoder {
   readonly #maxBytes: number;
   readonly #key: string | undefined;
   #contentBytes = 0;
+  /** Content of the largest block so far. What is written here is expected, until a larger one comes. */
+  #expectedBytes = WRITTEN_BLOCK_BYTES;
 
   constructor(source: ByteSource, hash: XxHash32, reading: Lz4Reading, maxBytes: number, key: string | undefined) {
     this.#source = source;
@@ -171,7 +174,9 @@ class Lz4Decoder {
 
   async #unpacked(prefixed: Uint8Array, maxBytes: number, window: Uint8Array | undefined, at: number): Promise<Uint8Array> {
     try {
-      return await unpackBlock(prefixed, maxBytes, window);
+      const content = await unpackBlock(prefixed, { max: maxBytes, expected: this.#expectedBytes }, window);
+      this.#expectedBytes = Math.max(this.#expectedBytes, content.length);
+      return content;
     } catch (cause) {
       throw this.#corrupt("a block cannot be unpacked", at, cause);
     }

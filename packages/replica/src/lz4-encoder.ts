@@ -43,10 +43,15 @@ async function* blocksOf(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   for await (const piece of content) {
     for (let at = 0; at < piece.length; ) {
       const part = piece.subarray(at, at + WRITTEN_BLOCK_BYTES - filled);
+      at += part.length;
+      // A block as it stands in a large piece is not copied.
+      if (part.length === WRITTEN_BLOCK_BYTES) {
+        yield part;
+        continue;
+      }
       block = grown(block, filled, filled + part.length);
       block.set(part, filled);
       filled += part.length;
-      at += part.length;
       if (filled < WRITTEN_BLOCK_BYTES) continue;
       yield block;
       filled = 0;
