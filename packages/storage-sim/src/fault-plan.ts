@@ -35,7 +35,8 @@ export type SimOperation =
  * - `short`: fewer bytes than asked for are read or written.
  * - `flip`: one bit of what is read is wrong, this time. `rot`: from now on.
  * - `zero`: one of the sectors that are read holds zeros from now on.
- * - `unreadable`: one of the sectors that are read fails with EIO from now on, until it is written.
+ * - `unreadable`: one of the sectors that are read fails with EIO from now on, until a write of all of it has reached the disk. The
+ *   cache shows such a write before; a write of a part of the sector fails with EIO, since the rest would have to be read.
  * - `shuffle`: entries are answered in another order.
  * - `evict`: clean pages leave the cache first: what a failed flush or a bad disk lost is gone from sight too.
  * - `readOnly`: the file system is read-only from this call on.

@@ -4,6 +4,37 @@ import { bytes, content, during, durableFile, newDisk, paths, put, reachable } f
 
 const a = (disk: SimDisk): string => content(disk, "/a");
 
+describe("a block that is new to a file", () => {
+  test("is written whole: around a write it is zeros, or what the block held before", async () => {
+    const disk = newDisk();
+    const file = await durableFile(disk, "/a", bytes("A".repeat(8)));
+    await file.write(bytes("BC"), 4096 + 1024);
+    const states = reachable(disk, a);
+    expect(states).toContain("AAAAAAAA..BC");
+    expect(states, "of the first sector nothing, so nothing before it").toContain("AAAAAAAA???C");
+    expect(states, "whole where the write next to it is").not.toContain("AAAAAAAA?.BC");
+    await file.datasync();
+    expect(reachable(disk, a)).toEqual(["AAAAAAAA..BC"]);
+    // Behind the write too, when something else makes the file longer.
+    const other = await durableFile(disk, "/b", bytes("A".repeat(8)));
+    await other.write(bytes("B"), 4096);
+    await other.write(bytes("C"), 8192);
+    const longer = reachable(disk, (after) => content(after, "/b"));
+    expect(longer).toContain("AAAAAAAA????????C");
+    expect(longer).toContain("AAAAAAAAB.......C");
+    expect(longer).not.toContain("AAAAAAAAB???????C");
+    await other.datasync();
+    expect(reachable(disk, (after) => content(after, "/b"))).toEqual(["AAAAAAAAB.......C"]);
+  });
+
+  test("has nothing else in it where it was durable before", async () => {
+    const disk = newDisk();
+    const file = await durableFile(disk, "/a", bytes("A"));
+    await file.write(bytes("B"), 2048);
+    for (const state of reachable(disk, a)) expect(state).toMatch(/^A(:|$|\.+(:|$)|\.\.\.[B.?](:|$))/);
+  });
+});
+
 describe("the death of a process", () => {
   test("keeps every call that was answered, and what is not durable stays so", async () => {
     const disk = newDisk();

@@ -80,6 +80,52 @@ describe("what is read", () => {
     expect(await read(disk, "/a", 512)).toEqual(bytes("A"));
   });
 
+  test("cannot be read in one sector until that is written to the disk: the cache alone does not heal it", async () => {
+    const disk = newDisk({ faults: [{ operation: "read", nth: 1, kind: "unreadable" }] });
+    const file = await durableFile(disk, "/a", bytes("ABCD"));
+    await expect(read(disk, "/a", 2048)).rejects.toMatchObject({ code: "EIO" });
+    await file.write(bytes("X"), 0);
+    expect(await read(disk, "/a", 512), "from the cache").toEqual(bytes("X"));
+    expect(await read(disk.crash({ kind: "process" }), "/a", 512), "which outlives a process").toEqual(bytes("X"));
+    await expect(read(disk.crash({ kind: "power", survives: () => false }), "/a", 512)).rejects.toMatchObject({ code: "EIO" });
+    expect(await read(disk.crash({ kind: "power", survives: () => true }), "/a", 512)).toEqual(bytes("X"));
+    await file.datasync();
+    const after = disk.crash({ kind: "power", survives: () => false });
+    expect(await read(after, "/a", 2048)).toEqual(bytes("XBCD"));
+  });
+
+  test("is not healed by a write that the disk threw away", async () => {
+    for (const kind of ["lost", "drop"] as const) {
+      const operation = kind === "lost" ? "write" : "datasync";
+      const disk = newDisk({ faults: [{ operation: "read", nth: 1, kind: "unreadable" }] });
+      const file = await durableFile(disk, "/a", bytes("AB"));
+      await expect(read(disk, "/a", 1024)).rejects.toMatchObject({ code: "EIO" });
+      disk.addFault({ operation, nth: 1, kind });
+      await file.write(bytes("X"), 0);
+      await file.datasync().catch(() => undefined);
+      for (const it of [disk, disk.crash({ kind: "process" })]) {
+        it.evict();
+        await expect(read(it, "/a", 512), kind).rejects.toMatchObject({ code: "EIO" });
+      }
+      await expect(read(disk.crash({ kind: "power" }), "/a", 512), kind).rejects.toMatchObject({ code: "EIO" });
+    }
+  });
+
+  test("cannot be written to in part where its sector cannot be read", async () => {
+    const disk = newDisk({ faults: [{ operation: "read", nth: 1, kind: "unreadable" }] });
+    const file = await durableFile(disk, "/a", bytes("A"));
+    const longer = await disk.port().open("/a", { mode: "write" });
+    await expect(read(disk, "/a", 512)).rejects.toMatchObject({ code: "EIO" });
+    for (const [offset, length] of [[0, 511], [1, 511], [100, 1], [511, 600]] as const) {
+      await expect(file.write(new Uint8Array(length), offset), `${length} at ${offset}`).rejects.toMatchObject({ code: "EIO" });
+    }
+    expect(content(disk, "/a")).toBe("A");
+    expect(disk.pending, "nothing of it was done").toEqual([]);
+    await longer.write(bytes("B"), 512);
+    await file.write(bytes("XY", 300), 0);
+    expect(await read(disk, "/a", 600)).toEqual(bytes("XY", 300));
+  });
+
   test("cannot be read in one sector until that is written, after a crash too", async () => {
     const disk = newDisk({ faults: [{ operation: "read", nth: 1, kind: "unreadable" }] });
     const file = await durableFile(disk, "/a", bytes("ABCD"));

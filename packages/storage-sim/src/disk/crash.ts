@@ -1,7 +1,7 @@
 import type { Adversary } from "../adversary.js";
 import { FileSystem, ROOT } from "./file-system.js";
 import type { Fates } from "./fates.js";
-import { applied, changed, newDirectory, newFile, sectorsOf, type EntryEffect, type FileEffect, type FileInode, type Inode, type TruncateEffect, type WriteEffect } from "./inode.js";
+import { applied, blocksOf, changed, newDirectory, newFile, sectorsOf, unheal, type EntryEffect, type FileEffect, type FileInode, type Inode, type TruncateEffect, type WriteEffect } from "./inode.js";
 import { BLOCK_BYTES, CHUNK_BYTES, cutAt, resized, tailSectors, tailZeroed, withSectors, written, type Image } from "./image.js";
 
 /** What is on the disk after the power was lost. The file system that lost it is not touched. */
@@ -31,9 +31,11 @@ export function afterPowerLoss(from: FileSystem, fates: Fates): FileSystem {
       vanished.push(inode.view);
       continue;
     }
-    reached.base = survivingImage(inode, fates, from);
-    reached.view = reached.base;
+    const { image, unhealed } = survivingImage(inode, fates, from);
+    reached.base = image;
+    reached.view = image;
     reached.unreadable = inode.unreadable === undefined ? undefined : new Set(inode.unreadable);
+    if (unhealed.length > 0) unheal(reached, unhealed);
   }
   const to = new FileSystem(from.geometry, { ...counters(from), inodes, entries: [] });
   // Their blocks are free, and hold what was written, if it was.
@@ -50,7 +52,7 @@ export function afterProcessDeath(from: FileSystem, adversary: Adversary): FileS
   const undone = entries.length < from.entries.length;
   const inodes = new Map<number, Inode>();
   for (const inode of from.inodes.values()) {
-    if (inode.kind === "file") inodes.set(inode.id, orphaned(inode, adversary));
+    if (inode.kind === "file") inodes.set(inode.id, orphaned(inode, from, adversary));
     else inodes.set(inode.id, { ...inode, view: undone ? replayed(inode.id, inode.base, entries) : inode.view });
   }
   const to = new FileSystem(from.geometry, { ...counters(from), inodes, entries });
@@ -79,17 +81,17 @@ function survivingDirectories(from: FileSystem, fates: Fates): ReadonlyMap<numbe
   return directories;
 }
 
-function survivingImage(inode: FileInode, fates: Fates, { geometry, dead }: FileSystem): Image {
-  if (inode.effects.length === 0) return inode.base;
+function survivingImage(inode: FileInode, fates: Fates, { geometry, dead }: FileSystem): { readonly image: Image; readonly unhealed: readonly number[] } {
+  if (inode.effects.length === 0) return { image: inode.base, unhealed: [] };
   fates.file();
   const remains = new Remains(inode.base, geometry.sectorBytes);
   for (const effect of inode.effects) {
     if (effect.state === "pinned") remains.all(effect);
-    else if (effect.state === "lost") continue;
+    else if (effect.state === "lost") remains.nothing(effect);
     else if (effect.kind === "write") remains.some(effect, fates);
     else remains.cut(effect, fates);
   }
-  return remains.filled(fates, dead);
+  return { image: remains.filled(fates, dead), unhealed: remains.unhealed };
 }
 
 /** A file as power loss leaves it, effect by effect. */
@@ -98,16 +100,28 @@ class Remains {
   readonly #sectorBytes: number;
   /** Sectors that belong to the file and were never written, with the write that should have. */
   readonly #exposed = new Map<number, WriteEffect>();
+  /** Sectors that cannot be read as before, since no write to them is on the disk. */
+  readonly #unhealed = new Set<number>();
 
   constructor(image: Image, sectorBytes: number) {
     this.#image = image;
     this.#sectorBytes = sectorBytes;
   }
 
+  get unhealed(): readonly number[] {
+    return [...this.#unhealed];
+  }
+
+  /** Nothing of the effect is on the disk. */
+  nothing(effect: FileEffect): void {
+    if (effect.kind === "write") for (const sector of effect.heals ?? []) this.#unhealed.add(sector);
+  }
+
   all(effect: FileEffect): void {
     if (effect.kind === "write") {
       const { first, count } = sectorsOf(effect, this.#sectorBytes);
-      for (let index = 0; this.#exposed.size > 0 && index < count; index += 1) this.#exposed.delete(first + index);
+      const isNoted = this.#exposed.size > 0 || this.#unhealed.size > 0;
+      for (let index = 0; isNoted && index < count; index += 1) this.#onDisk(first + index);
       this.#image = applied(this.#image, effect, this.#sectorBytes);
       return;
     }
@@ -134,9 +148,16 @@ class Remains {
       return;
     }
     const kept = (index: number): boolean => keep === "all" || (keep !== "none" && keep(index));
-    for (let index = 0; index < sectors.count; index += 1) {
-      if (kept(index)) this.#exposed.delete(sectors.first + index);
-      else if (this.#isFresh(effect, sectors.first + index)) this.#exposed.set(sectors.first + index, effect);
+    this.nothing(effect);
+    const blocks = blocksOf(sectors);
+    for (let sector = blocks.first; sector < blocks.first + blocks.count; sector += 1) {
+      const index = sector - sectors.first;
+      const isOwn = index >= 0 && index < sectors.count;
+      // What lies around the write in a new block is written with it, as zeros: with the sector of the write that is next to it.
+      const isKept = kept(Math.min(Math.max(index, 0), sectors.count - 1));
+      if (isKept) {
+        if (isOwn) this.#onDisk(sector);
+      } else if (isOwn ? this.#isFresh(effect, sector) : this.#isInNewBlock(effect, sector)) this.#exposed.set(sector, effect);
     }
     const chunks = keep === "none" ? this.#image.chunks : withSectors(this.#image.chunks, effect.after, sectors, kept);
     this.#image = { size: Math.max(this.#image.size, size), chunks };
@@ -145,6 +166,17 @@ class Remains {
   /** Whether a block was given to a sector for this write, so that it holds whatever the block held before. */
   #isFresh(effect: WriteEffect, sector: number): boolean {
     return lacks(effect.before, sector, this.#sectorBytes) && lacks(this.#image, sector, this.#sectorBytes);
+  }
+
+  /** Whether the block in which a sector lies was given to the file for this write. */
+  #isInNewBlock(effect: WriteEffect, sector: number): boolean {
+    const block = Math.floor((sector * this.#sectorBytes) / BLOCK_BYTES);
+    return effect.before.chunks[block] === undefined && this.#image.chunks[block] === undefined;
+  }
+
+  #onDisk(sector: number): void {
+    this.#exposed.delete(sector);
+    this.#unhealed.delete(sector);
   }
 
   /** The file, where nothing was written filled with what the disk had there. */
@@ -157,7 +189,7 @@ class Remains {
       const fill = fates.fill(effect, dead.length);
       const source = fill === "zeros" ? undefined : fill === "garbage" ? GARBAGE : dead[fill];
       if (source === undefined) continue;
-      const sectors = sectorsOf(effect, this.#sectorBytes);
+      const sectors = blocksOf(sectorsOf(effect, this.#sectorBytes));
       const shown = (index: number): boolean => this.#exposed.get(sectors.first + index) === effect;
       chunks = withSectors(chunks, repeated(source, Math.ceil(size / CHUNK_BYTES)), sectors, shown);
     }
@@ -196,7 +228,7 @@ function replayed(directory: number, base: ReadonlyMap<string, number>, entries:
 }
 
 /** The file after its processes have died: not open, not locked. */
-function orphaned(inode: FileInode, adversary: Adversary): FileInode {
+function orphaned(inode: FileInode, { geometry }: FileSystem, adversary: Adversary): FileInode {
   const effects = inode.effects.map((effect) => ({ ...effect, inFlight: false }));
   const copy: FileInode = { ...inode, effects, openFiles: 0, lockedBy: undefined, unreadable: inode.unreadable === undefined ? undefined : new Set(inode.unreadable) };
   const last = inode.effects[inode.effects.length - 1];
@@ -205,6 +237,7 @@ function orphaned(inode: FileInode, adversary: Adversary): FileInode {
   const stopped = stoppedAt(last, adversary);
   if (stopped === last) return copy;
   copy.effects.pop();
+  if (last.kind === "write") unheal(copy, last.heals?.filter((sector) => stopped?.kind !== "write" || sector * geometry.sectorBytes >= stopped.end));
   if (stopped !== undefined) copy.effects.push({ ...stopped, inFlight: false });
   copy.view = stopped?.kind === "write" ? stopped.after : last.before;
   return copy;

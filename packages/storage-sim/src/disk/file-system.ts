@@ -7,6 +7,7 @@ import {
   newFile,
   sectorsOf,
   settle,
+  unheal,
   type DirectoryInode,
   type EntryEffect,
   type FileEffect,
@@ -133,6 +134,7 @@ export class FileSystem {
     this.#refuseReadOnly("write", path);
     const room = this.#room(inode, offset, bytes.byteLength);
     if (room === 0) throw systemError("ENOSPC", "write", path);
+    const heals = inode.unreadable === undefined ? undefined : this.#healedBy(inode, inode.unreadable, offset, offset + room, path);
     const before = inode.view;
     const after = written(before, room < bytes.byteLength ? bytes.subarray(0, room) : bytes, offset);
     const effect: WriteEffect = {
@@ -144,11 +146,11 @@ export class FileSystem {
       end: offset + room,
       before,
       after,
+      heals,
     };
     inode.effects.push(effect);
     inode.view = after;
     inode.modifiedAt = nowMs;
-    if (inode.unreadable !== undefined) this.#heal(inode, effect);
     return effect;
   }
 
@@ -181,6 +183,7 @@ export class FileSystem {
       end: offset + moved.byteLength,
       before: effect.before,
       after: written(effect.before, moved, offset),
+      heals: undefined,
     };
     inode.effects.push(elsewhere);
     return elsewhere;
@@ -190,7 +193,7 @@ export class FileSystem {
   poke(inode: FileInode, offset: number, bytes: Uint8Array): void {
     const before = inode.view;
     const after = written(before, bytes, offset);
-    inode.effects.push({ kind: "write", id: this.#newEffect(), state: "pinned", inFlight: false, offset, end: offset + bytes.byteLength, before, after });
+    inode.effects.push({ kind: "write", id: this.#newEffect(), state: "pinned", inFlight: false, offset, end: offset + bytes.byteLength, before, after, heals: undefined });
     inode.view = after;
     settle(inode, this.geometry.sectorBytes);
   }
@@ -231,7 +234,14 @@ export class FileSystem {
   /** Clean pages leave the cache: what was dropped or lost is decided, and gone from sight where the disk does not have it. */
   evict(inode: FileInode, fates: Fates): void {
     const { sectorBytes } = this.geometry;
-    inode.effects = inode.effects.map((effect) => (effect.state === "dropped" ? decided(effect, fates, sectorBytes) : effect));
+    inode.effects = inode.effects.map((effect) => {
+      const now = effect.state === "dropped" ? decided(effect, fates, sectorBytes) : effect;
+      if (now.kind !== "write" || now.heals === undefined) return now;
+      // Of a write that a flush dropped nothing is sure to be healed.
+      if (now === effect && now.state !== "lost") return now;
+      unheal(inode, now.heals);
+      return { ...now, heals: undefined };
+    });
     inode.view = inode.effects.reduce((image, effect) => (effect.state === "lost" ? image : applied(image, effect, sectorBytes)), inode.base);
     settle(inode, sectorBytes);
   }
@@ -350,9 +360,22 @@ export class FileSystem {
     return end - offset;
   }
 
-  #heal(inode: FileInode, effect: WriteEffect): void {
+  /**
+   * Takes the sectors that a write covers from those that cannot be read, and answers them. @throws EIO if it covers a part of
+   * one: the rest of it would have to be read first.
+   */
+  #healedBy(inode: FileInode, unreadable: Set<number>, offset: number, end: number, path: string): readonly number[] | undefined {
     const { sectorBytes } = this.geometry;
-    for (let sector = Math.floor(effect.offset / sectorBytes); sector * sectorBytes < effect.end; sector += 1) inode.unreadable?.delete(sector);
+    const healed: number[] = [];
+    for (let sector = Math.floor(offset / sectorBytes); sector * sectorBytes < end; sector += 1) {
+      if (!unreadable.has(sector)) continue;
+      const start = sector * sectorBytes;
+      const until = Math.min(inode.view.size, start + sectorBytes);
+      if (start < until && (offset > start || end < until)) throw systemError("EIO", "write", path);
+      healed.push(sector);
+    }
+    for (const sector of healed) unreadable.delete(sector);
+    return healed.length === 0 ? undefined : healed;
   }
 
   #refuseTaken(directory: DirectoryInode, name: string, operation: string, path: string): void {

@@ -1,4 +1,4 @@
-import { EMPTY, resized, withSectors, type Image } from "./image.js";
+import { BLOCK_BYTES, EMPTY, resized, withSectors, type Image } from "./image.js";
 
 /**
  * What became of an effect that is visible and was not durable when it was made.
@@ -21,6 +21,8 @@ export interface WriteEffect {
   readonly end: number;
   readonly before: Image;
   readonly after: Image;
+  /** Sectors that could not be read before, and can while the cache has this write, or once it is on the disk. */
+  readonly heals: readonly number[] | undefined;
 }
 
 /** A change of a file's size by truncate. */
@@ -60,7 +62,7 @@ export interface FileInode {
   openFiles: number;
   /** The open file that holds the lock. */
   lockedBy: object | undefined;
-  /** Sectors that cannot be read. */
+  /** Sectors that cannot be read. What the cache has of them is not among them. */
   unreadable: Set<number> | undefined;
   modifiedAt: number;
 }
@@ -113,6 +115,13 @@ export function sectorsOf(effect: WriteEffect, bytes: number): Sectors {
   return { first, count: Math.ceil(effect.end / bytes) - first, bytes };
 }
 
+/** The sectors of all blocks that a write touches. */
+export function blocksOf({ first, count, bytes }: Sectors): Sectors {
+  const each = Math.max(1, BLOCK_BYTES / bytes);
+  const start = first - (first % each);
+  return { first: start, count: Math.ceil((first + count) / each) * each - start, bytes };
+}
+
 /** The image with all of an effect. */
 export function applied(image: Image, effect: FileEffect, sectorBytes: number): Image {
   if (effect.kind === "truncate") return resized(image, effect.size);
@@ -131,11 +140,17 @@ export function changed(entries: ReadonlyMap<string, number>, changes: EntryEffe
   return result;
 }
 
+/** Makes sectors unreadable that a write had healed which did not reach the disk. */
+export function unheal(inode: FileInode, heals: readonly number[] | undefined): void {
+  if (heals !== undefined) inode.unreadable = new Set([...(inode.unreadable ?? []), ...heals]);
+}
+
 /** Puts what is pinned, and has nothing uncertain before it, into the base. */
 export function settle(inode: FileInode, sectorBytes: number): void {
   let done = 0;
   for (const effect of inode.effects) {
     if (effect.state !== "pinned" && effect.state !== "lost") break;
+    if (effect.state === "lost" && effect.kind === "write") unheal(inode, effect.heals);
     if (effect.state === "pinned") inode.base = applied(inode.base, effect, sectorBytes);
     done += 1;
   }
