@@ -58,6 +58,8 @@ export async function planRestore(
   const generation = target.generation ?? (await requireLatestGeneration(client, options));
   const found = await newestBase(client, generation, { target, wanted, skipped }, options);
   const { indexes, broken } = found.base.seq === target.seq ? NO_WAL : await chainFrom(client, generation, found.base, options);
+  // Retention takes a snapshot before the WAL behind it: as long as it is there, what was listed is all there was.
+  if (indexes.length === 0 || broken !== undefined) await requireThere(client, found.base, options);
   if (broken !== undefined && target.seq === undefined && target.timeMs === undefined) throw broken;
   return { generation, ...found, indexes, broken };
 }
@@ -98,6 +100,15 @@ async function readBase(client: ReplicaClient, generation: string, index: bigint
     const skipped = asSkipped({ generation, index }, error);
     if (skipped === undefined) throw error;
     return skipped;
+  }
+}
+
+async function requireThere(client: ReplicaClient, { generation, index }: LogBase, options: CallOptions): Promise<void> {
+  try {
+    // Never started, and so nothing is held.
+    await client.snapshotReader(generation, index, options);
+  } catch (error) {
+    throw hasCode(error, "REPLICA_NOT_FOUND") ? gone(generation, index, error) : error;
   }
 }
 
