@@ -4,6 +4,7 @@ import { fsCanaries } from "./fs-canaries.js";
 import { kinesisCanaries } from "./kinesis-canaries.js";
 import { replicaCanaries } from "./replica-canaries.js";
 import { runtimeCanaries } from "./runtime-canaries.js";
+import { runtimeObjectsCanaries } from "./runtime-objects-canaries.js";
 import { snapshotCanaries } from "./snapshot-canaries.js";
 import { walAccessCanaries } from "./wal-access-canaries.js";
 import { walFormatCanaries } from "./wal-format-canaries.js";
@@ -28,6 +29,7 @@ export const CANARIES: readonly Canary[] = [
   ...snapshotCanaries,
   ...checkpointCanaries,
   ...runtimeCanaries,
+  ...runtimeObjectsCanaries,
   ...replicaCanaries,
   ...kinesisCanaries,
 ];
