@@ -58,6 +58,9 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
   // The commit that records are taken from, and where the next one stands in it.
   #commit: StoredCommit | undefined;
   #bytes: Uint8Array = NOTHING;
+  // Asked for once a commit: for each record that would cost more than making its view.
+  #buffer: ArrayBufferLike = NOTHING.buffer;
+  #byteOffset = 0;
   #at = 0;
   #end = 0;
   #seq = 0;
@@ -148,6 +151,8 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
   #enter(commit: StoredCommit): void {
     this.#commit = commit;
     this.#bytes = commit.bytes;
+    this.#buffer = commit.bytes.buffer;
+    this.#byteOffset = commit.bytes.byteOffset;
     this.#at = commit.start;
     this.#end = commit.end;
     this.#seq = commit.firstSeq;
@@ -178,7 +183,7 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
         break;
       }
       this.#left--;
-      return { seq, value: decode(this.#codec, bytes, start, end, seq) };
+      return { seq, value: this.#decode(start, end, seq) };
     }
     this.#commit = undefined;
     return undefined;
@@ -194,10 +199,19 @@ export class RecordIterator<T> implements AsyncIterableIterator<LogRecord<T>> {
       }
       const at = positions[seq - commit.firstSeq] ?? 0;
       this.#left--;
-      return { seq, value: decode(this.#codec, commit.bytes, at + 4, at + 4 + lengthAt(commit.bytes, at), seq) };
+      return { seq, value: this.#decode(at + 4, at + 4 + lengthAt(commit.bytes, at), seq) };
     }
     this.#commit = undefined;
     return undefined;
+  }
+
+  /** The value of the record from `start` to `end` of the commit. */
+  #decode(start: number, end: number, seq: number): T {
+    try {
+      return this.#codec.decode(new Uint8Array(this.#buffer, this.#byteOffset + start, end - start));
+    } catch (cause) {
+      throw undecodable(this.#codec, seq, cause);
+    }
   }
 
   #finish(): void {
@@ -277,14 +291,6 @@ function recordPositions(commit: StoredCommit): number[] {
   }
   if (at !== commit.end) throw malformed(commit);
   return positions;
-}
-
-function decode<T>(codec: Codec<T>, bytes: Uint8Array, start: number, end: number, seq: number): T {
-  try {
-    return codec.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));
-  } catch (cause) {
-    throw undecodable(codec, seq, cause);
-  }
 }
 
 function undecodable<T>(codec: Codec<T>, seq: number, cause: unknown): WalError {

@@ -106,11 +106,15 @@ class ForwardCursor implements CommitCursor {
         await this.#leave(segment);
         return [];
       }
-      const found = this.#parse(segment, bytes, offset, limit);
+      const walked = this.#walk(segment, bytes, offset, limit);
+      if (walked.next > offset) {
+        // The headers say where the next window begins: it is read while the bodies of this one are checked and used.
+        if (this.#windowBytes < LAST_WINDOW_BYTES) this.#windowBytes *= 4;
+        this.#readAhead(segment, walked.next, limit);
+      }
+      const found = this.#checked(segment, walked);
       if (found.commits.length > 0 || found.next > offset) {
         this.#offset = found.next;
-        if (this.#windowBytes < LAST_WINDOW_BYTES) this.#windowBytes *= 4;
-        this.#readAhead(segment, found.next, limit);
         return found.commits;
       }
       if (found.needs > bytes.length && offset + found.needs <= limit) {
@@ -151,26 +155,53 @@ class ForwardCursor implements CommitCursor {
     this.#segment = undefined;
   }
 
-  /** The commits in a window that hold records of the range, and where the walk ended. */
-  #parse(segment: ReadableSegment, bytes: Uint8Array, offset: number, limit: number): WalkEnd & { readonly commits: readonly StoredCommit[] } {
+  /** The commits in a window that hold records of the range, going by their headers, and where the walk ended. */
+  #walk(segment: ReadableSegment, bytes: Uint8Array, offset: number, limit: number): Window {
+    const fromSeq = this.#seq;
     const commits: StoredCommit[] = [];
-    const { check, key } = segment;
+    const bodyCrcs: number[] = [];
+    const ends: number[] = [];
+    let end = offset;
     const walked = walkFrames(segment, bytes, offset, limit, this.#frame, (frame, at, start, stop) => {
+      const before = end;
+      end = offset + stop;
       if (frame.kind !== FrameKind.commit) return undefined;
       if (this.#seq > this.#range.to) return "enough";
-      const lastSeq = frame.firstSeq + frame.recordCount - 1;
+      const { firstSeq, recordCount, committedAtMs } = frame;
+      const lastSeq = firstSeq + recordCount - 1;
       if (lastSeq >= this.#seq) {
-        if (frame.firstSeq > this.#seq) return `record ${this.#seq} is not where it must be`;
-        if (crc32c(bytes.subarray(start, stop), check.seedAt(at)) !== frame.bodyCrc) return "the checksum of a commit does not fit";
-        const { firstSeq, recordCount, committedAtMs } = frame;
-        commits.push({ firstSeq, recordCount, committedAtMs, bytes, start, end: stop, key, offset: at });
+        if (firstSeq > this.#seq) return `record ${this.#seq} is not where it must be`;
+        commits.push({ firstSeq, recordCount, committedAtMs, bytes, start, end: stop, key: segment.key, offset: at });
+        bodyCrcs.push(frame.bodyCrc);
+        ends.push(before);
         this.#seq = lastSeq + 1;
       }
-      segment.index.add(frame.firstSeq, at);
+      segment.index.add(firstSeq, at);
       return undefined;
     });
-    return { ...walked, commits };
+    return { ...walked, fromSeq, commits, bodyCrcs, ends };
   }
+
+  /** What was walked over, up to the first commit whose body is not the one that its header names. */
+  #checked({ check }: ReadableSegment, walked: Window): WalkEnd & { readonly commits: readonly StoredCommit[] } {
+    const { commits, bodyCrcs, ends, fromSeq } = walked;
+    for (const [index, { bytes, start, end, offset, firstSeq }] of commits.entries()) {
+      if (crc32c(bytes.subarray(start, end), check.seedAt(offset)) === bodyCrcs[index]) continue;
+      this.#seq = Math.max(fromSeq, firstSeq);
+      return { commits: commits.slice(0, index), next: ends[index] ?? offset, needs: 0, reason: "the checksum of a commit does not fit" };
+    }
+    return walked;
+  }
+}
+
+/** A window, walked over by its headers. */
+interface Window extends WalkEnd {
+  /** The first sequence number that was asked for. */
+  readonly fromSeq: number;
+  readonly commits: readonly StoredCommit[];
+  /** Of each commit the checksum that its body must have, and where the frame before it ends. */
+  readonly bodyCrcs: readonly number[];
+  readonly ends: readonly number[];
 }
 
 /** Reads stretches of about an index point forward, the last one first, and turns each around. */

@@ -278,6 +278,15 @@ describe.each(stores)("in $name", (store) => {
     expect(await texts(opened, { to: 1 })).toEqual(log.records.slice(0, 1));
     await walError(texts(opened, { from: 2, to: 2 }), "WAL_CORRUPT");
     await walError(texts(opened, { reverse: true, to: 6 }), "WAL_CORRUPT");
+    // Both stand in one window. What comes before the harm is delivered, and nothing of the harmed commit or behind it.
+    for (const from of [1, 2, 3]) {
+      const delivered: number[] = [];
+      const reading = async (): Promise<void> => {
+        for await (const { seq } of opened.read({ from })) delivered.push(seq);
+      };
+      expect(await walError(reading(), "WAL_CORRUPT")).toMatchObject({ key: log.olderKey, offset: framesOf(harmed, 1, 0)[0]!.end });
+      expect(delivered).toEqual(from === 1 ? [1] : []);
+    }
     await opened.close();
   });
 

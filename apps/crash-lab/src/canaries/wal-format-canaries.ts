@@ -31,7 +31,7 @@ export const walFormatCanaries: readonly Canary[] = [
     store: "wal",
     patches: [
       format("walk.js", "if (frame.bodyBytes > 0 && crcOf(", "if (frame.bodyBytes > 1e9 && crcOf("),
-      { package: "wal", file: "segment-reader.js", find: "if (crc32c(bytes.subarray(start, stop), check.seedAt(at)) !== frame.bodyCrc)", replace: "if (bytes === undefined)" },
+      { package: "wal", file: "segment-reader.js", find: "if (crc32c(bytes.subarray(start, end), check.seedAt(offset)) === bodyCrcs[index])", replace: "if (bytes !== undefined)" },
     ],
     why: "A harmed record is delivered as it reads.",
     expects: ["I3"],
