@@ -67,7 +67,7 @@ async function test(found) {
   const scratch = join(home, `run-${process.pid}`);
   mkdirSync(scratch, { recursive: true, mode: 0o700 });
   const vitest = join(packageRoot, "node_modules/vitest/vitest.mjs");
-  const child = spawn(process.execPath, [vitest, "run", "--dir", "test/real", "--testTimeout=60000", "--no-file-parallelism"], {
+  const child = spawn(process.execPath, [vitest, "run", "test/real/", "--testTimeout=60000", "--no-file-parallelism"], {
     cwd: packageRoot,
     env: { ...process.env, ...found, TMPDIR: scratch },
     stdio: "inherit",

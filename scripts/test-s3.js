@@ -59,7 +59,7 @@ async function runOn(name) {
 }
 
 async function run(name, env) {
-  const child = spawn(process.execPath, [join(packageRoot, "node_modules/vitest/vitest.mjs"), "run", "--dir", "test/real", "--testTimeout=60000", "--no-file-parallelism"], {
+  const child = spawn(process.execPath, [join(packageRoot, "node_modules/vitest/vitest.mjs"), "run", "test/real/", "--testTimeout=60000", "--no-file-parallelism"], {
     cwd: packageRoot,
     env: { ...process.env, ...env },
     stdio: "inherit",

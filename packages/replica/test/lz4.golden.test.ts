@@ -51,3 +51,8 @@ it.each(frames.filter(({ name }) => name.startsWith("go-")))("writes $name with 
   expect([written.slice(0, 7), written.slice(-8)]).toEqual([new Uint8Array(file.slice(0, 7)), new Uint8Array(file.slice(-8))]);
   expect(isEqual(await joined(decodeLz4(pieces(written, 333))), content)).toBe(true);
 });
+
+it("reads what the LZ4 library of litestream makes of nothing when it reads for itself: one block of no bytes", async () => {
+  const file = Uint8Array.from(Buffer.from("04224d186470b9" + "00000080" + "00000000" + "055dcc02", "hex"));
+  for (const reading of ["strict", "lenient", "standard"] as const) expect((await joined(decodeLz4(pieces(file), { reading }))).length).toBe(0);
+});

@@ -106,7 +106,9 @@ export async function whileReplicating(program: string, config: string, work: ()
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (text: Buffer) => (said += text.toString()));
   const ended = new Promise<number | null>((resolve, reject) => child.once("exit", resolve).once("error", reject));
   try {
-    await Promise.race([work(), ended.then((status) => { throw new Error(`litestream ended with ${String(status)}: ${said}`); })]);
+    // What litestream said is the first thing to look at when something has not come.
+    const watched = work().catch((cause: unknown) => { throw new Error(`litestream said: ${said.slice(-4_000)}`, { cause }); });
+    await Promise.race([watched, ended.then((status) => { throw new Error(`litestream ended with ${String(status)}: ${said}`); })]);
   } finally {
     child.kill("SIGINT");
     const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);

@@ -38,15 +38,20 @@ export async function replicatedDatabase(program: string, directory: string, byt
   if (bytes > 0) fill(database, bytes / pageBytes);
   await whileReplicating(program, config, async () => {
     await until(async () => (await names(root, "snapshots")).length > 0);
-    for (let round = 1; round <= 9; round += 1) {
+    const replicated = async (statements: readonly string[]): Promise<void> => {
       const before = (await names(root, "wal")).length;
-      sql(database, [
+      sql(database, statements);
+      await until(async () => (await names(root, "wal")).length > before);
+    };
+    for (let round = 1; round <= 9; round += 1) {
+      await replicated([
         `insert into stock (name, amount) values ${Array.from({ length: 6 }, (_, i) => `('part ${round}.${i}', ${round * i})`).join(", ")}`,
         `update stock set amount = amount + 1 where id % 3 = ${round % 3}`,
         `delete from stock where id = ${round}`,
       ]);
-      await until(async () => (await names(root, "wal")).length > before);
     }
+    // So little that the last index has several segments.
+    for (let id = 40; id < 46; id += 1) await replicated([`update stock set amount = amount - 1 where id = ${id}`]);
     await until(async () => (await names(root, "snapshots")).length > 1);
     await until(() => isQuiet(root));
   });
