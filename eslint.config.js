@@ -11,6 +11,8 @@ export const layers = {
   "storage-s3": ["bytes", "storage"],
   "storage-conformance": ["storage"],
   "storage-sim": ["bytes", "storage"],
+  // Private: what the tests of every store run on.
+  "test-worlds": ["storage", "storage-fs", "storage-s3", "storage-sim"],
   wal: ["bytes", "storage"],
   snapshot: ["bytes", "storage", "wal"],
   checkpoint: ["bytes", "storage", "wal"],

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { apps, packages, readManifest, readText, repositoryFiles, root } from "./support/repository.js";
+import { apps, packages, published, readManifest, readText, repositoryFiles, root } from "./support/repository.js";
 
 const manifest = readManifest("");
 const files = repositoryFiles();
@@ -45,6 +45,10 @@ describe("the repository", () => {
     expect(tasks["//#check"]?.dependsOn.toSorted()).toEqual([...packages, ...apps].map((it) => `${it.manifest.name}#build`).sort());
   });
 
+  it("publishes every package but the one that its own tests need", () => {
+    expect(packages.filter((it) => !published.includes(it)).map(({ short }) => short)).toEqual(["test-worlds"]);
+  });
+
   it("is run as a whole by .ci/run", () => {
     const mode = execFileSync("git", ["ls-files", "--stage", ".ci/run"], { cwd: root, encoding: "utf8" });
     expect(mode).toMatch(/^100755 /);
@@ -58,7 +62,7 @@ describe("the repository", () => {
   });
 });
 
-describe.each(packages)("$directory", ({ short, directory, manifest: its }) => {
+describe.each(published)("$directory", ({ short, directory, manifest: its }) => {
   it("says what a registry shows", () => {
     expect(its).toMatchObject({
       name: `@holdfast/${short}`,
@@ -69,8 +73,12 @@ describe.each(packages)("$directory", ({ short, directory, manifest: its }) => {
       publishConfig: { access: "public", provenance: true },
       repository: { directory },
     });
-    expect(its.private).toBeUndefined();
     expect(existsSync(join(root, directory, "README.md"))).toBe(true);
+  });
+
+  it("needs nothing that nobody else gets", () => {
+    const ours = Object.keys(its.dependencies ?? {}).filter((name) => name.startsWith("@holdfast/"));
+    expect(ours.filter((name) => !published.some(({ manifest }) => manifest.name === name))).toEqual([]);
   });
 
   it("exports types before code, and both are built", () => {

@@ -5,7 +5,7 @@ import { basename, delimiter, join } from "node:path";
 import { existsSync } from "node:fs";
 import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
-import { packages, readManifest, root } from "../support/repository.js";
+import { published, readManifest, root } from "../support/repository.js";
 
 /** A project outside the workspace that has installed the tarballs of all public packages. */
 export interface Consumer {
@@ -54,7 +54,7 @@ async function pack(destination: string): Promise<Record<string, string>> {
   const tarballs: Record<string, string> = {};
   const [pnpm, ...args] = pnpmCommand();
   await Promise.all(
-    packages.map(async ({ directory, manifest }) => {
+    published.map(async ({ directory, manifest }) => {
       const answer = await run(pnpm, [...args, "pack", "--json", "--pack-destination", destination], join(root, directory));
       tarballs[manifest.name] = (JSON.parse(answer) as { filename: string }).filename;
     }),

@@ -3,19 +3,19 @@ import { join } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { describe, expect, inject, it } from "vitest";
-import { packages, readText, root } from "../support/repository.js";
+import { published, readText, root } from "../support/repository.js";
 import { run } from "./consumer.js";
 
 const { directory, tarballs } = inject("consumer");
 const installed = (name: string): string => join(directory, "node_modules", name);
 /** Everything that can be imported: `@holdfast/storage`, `@holdfast/storage/ports`. */
-const entries = packages.flatMap(({ manifest }) =>
+const entries = published.flatMap(({ manifest }) =>
   Object.keys(manifest.exports ?? {})
     .filter((path) => !path.endsWith(".json"))
     .map((path) => manifest.name + path.slice(1)),
 );
 
-describe.each(packages)("$manifest.name, packed", ({ short, manifest: { name } }) => {
+describe.each(published)("$manifest.name, packed", ({ short, manifest: { name } }) => {
   it("has its code, types, sources, README and licence, and no tests", async () => {
     const files = await readdir(installed(name), { recursive: true });
     expect(NEEDED.filter((file) => !files.includes(file))).toEqual([]);

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
-import { packages, readText, root } from "../support/repository.js";
+import { published, readText, root } from "../support/repository.js";
 import { run } from "./consumer.js";
 
 /**
@@ -20,7 +20,7 @@ interface Example {
 }
 
 const { directory } = inject("consumer");
-const readmes = ["README.md", ...packages.map((it) => `${it.directory}/README.md`)].filter((path) => existsSync(join(root, path)));
+const readmes = ["README.md", ...published.map((it) => `${it.directory}/README.md`)].filter((path) => existsSync(join(root, path)));
 const examples = readmes.map(exampleOf).filter((example) => example !== undefined);
 
 it("every README has one", () => {

@@ -32,10 +32,13 @@ export interface WorkspacePackage {
 /** The root of the repository, without a slash at its end. */
 export const root: string = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
-/** The published packages, in the order of their names. */
+/** The packages, in the order of their names. */
 export const packages: readonly WorkspacePackage[] = workspacePackages("packages");
 
-/** The private ones. */
+/** Those that others get. */
+export const published: readonly WorkspacePackage[] = packages.filter(({ manifest }) => manifest.private !== true);
+
+/** The programs, which nobody gets. */
 export const apps: readonly WorkspacePackage[] = workspacePackages("apps");
 
 /** Text of a file of the repository. */

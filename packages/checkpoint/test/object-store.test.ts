@@ -1,7 +1,7 @@
-import { s3Backend } from "@holdfast/storage-s3";
 import { mildAdversary, seededRandom, virtualClock, type VirtualClock } from "@holdfast/storage-sim";
 import { driveClock, SimObjectStore } from "@holdfast/storage-sim/object-store";
 import type { StorageBackend } from "@holdfast/storage";
+import { simulatedBucket } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { checkpointStore, type CheckpointStore } from "../src/index.js";
 import { expectCode, stateOf, STREAM } from "./support/history.js";
@@ -21,17 +21,8 @@ class Bench {
 
   /** A process of its own. @param keep - See the store. */
   async open(keep = 3): Promise<{ readonly checkpoints: CheckpointStore; readonly storage: StorageBackend }> {
-    const storage = s3Backend({
-      bucket: "bucket",
-      endpoint: "http://localhost",
-      region: "us-east-1",
-      credentials: { accessKeyId: "id", secretAccessKey: "secret" },
-      port: this.store.client().port,
-      clock: this.clock,
-      random: seededRandom(this.requests.length + 1),
-      attempts: 1,
-      conditionalWrites: "trusted",
-    });
+    const ports = { clock: this.clock, random: seededRandom(this.requests.length + 1) };
+    const storage = simulatedBucket(this.store.client().port, ports, { attempts: 1, conditionalWrites: "trusted" });
     return { storage, checkpoints: checkpointStore({ storage, prefix: "c", keep, clock: this.clock, random: seededRandom(this.requests.length + 1000) }) };
   }
 

@@ -1,7 +1,7 @@
 import { sample, seededAdversary, type Adversary } from "@holdfast/storage-sim";
+import { driven, worlds, type World } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { Model, play } from "./support/history.js";
-import { driven, worlds, type World } from "./support/worlds.js";
 
 /* A process dies, or the power goes, in every call that it makes; what is opened then is what was acknowledged, or that and what was on its way. */
 

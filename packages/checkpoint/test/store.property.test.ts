@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { driven, worlds } from "@holdfast/test-worlds";
 import { it } from "vitest";
 import { Model, play } from "./support/history.js";
-import { driven, worlds } from "./support/worlds.js";
 
 /* What a stream shows is what a map shows of which the highest keys are kept. */
 

@@ -1,8 +1,8 @@
 import type { StorageBackend } from "@holdfast/storage";
 // What is built, since threads cannot load TypeScript.
 import { jsonState, openStateStore, snapshotStore, type StateDefinition, type StateStore } from "@holdfast/snapshot";
+import { storages } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
-import { backends } from "./support/backends.js";
 
 const module = new URL("./support/tally.js", import.meta.url);
 
@@ -26,7 +26,7 @@ const codec = {
 const open = (storage: StorageBackend, name?: string): Promise<StateStore<Tally, Word>> =>
   openStateStore({ ...definition, codec, storage, prefix: "tally", snapshot: { replay: { module, ...(name === undefined ? {} : { name }) } } });
 
-describe.each(backends)("on %s, snapshots that a worker builds", (_, fresh) => {
+describe.each(storages)("on %s, snapshots that a worker builds", (_, fresh) => {
   it("hold the same state, from nothing, from the one before, and over an older version", async () => {
     const storage = await fresh();
     const first = await openStateStore({ ...older, storage, prefix: "tally" });
@@ -61,7 +61,7 @@ describe.each(backends)("on %s, snapshots that a worker builds", (_, fresh) => {
   });
 });
 
-describe.each(backends.slice(0, 2))("on %s, snapshots", (_, fresh) => {
+describe.each(storages.slice(0, 2))("on %s, snapshots", (_, fresh) => {
   it.each([
     ["refusing", /not this one/],
     ["ending", /exit code 3/],

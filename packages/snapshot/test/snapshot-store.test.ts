@@ -1,10 +1,10 @@
 import { memoryBackend, type StorageBackend } from "@holdfast/storage";
 import { virtualClock } from "@holdfast/storage-sim";
+import { storages } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { snapshotStore, type OpenSnapshot, type SnapshotEntry, type SnapshotStore } from "../src/index.js";
-import { backends } from "./support/backends.js";
 
-describe.each(backends)("snapshots on %s", (_, open) => {
+describe.each(storages)("snapshots on %s", (_, open) => {
   it("gives back what was written, of any length", async () => {
     await using storage = await open();
     const snapshots = snapshotStore({ storage, prefix: "a" });

@@ -1,7 +1,7 @@
 import { sample, seededAdversary, type Adversary } from "@holdfast/storage-sim";
+import { driven, worlds, type World } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { checkFallback, Model, play } from "./support/history.js";
-import { driven, worlds, type World } from "./support/worlds.js";
 
 /*
  * Commits, snapshots, trims and openings, with a crash in any call of the storage, over and over. What is opened again is what was

@@ -4,9 +4,9 @@ import { mildAdversary, parsePlan, seededRandom, SimDisk, virtualClock } from "@
 import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { storages } from "@holdfast/test-worlds";
 import { afterAll, describe, expect, it } from "vitest";
 import { openStateStore, snapshotStore, type SnapshotEntry, type StateStore, type StateStoreOptions } from "../src/index.js";
-import { backends } from "./support/backends.js";
 
 const root = await mkdtemp(join(tmpdir(), "holdfast-damage-"));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -29,7 +29,7 @@ async function entriesOf(storage: StorageBackend): Promise<readonly SnapshotEntr
   return entries;
 }
 
-describe.each(backends)("a state store on %s, whose snapshots are harmed", (_, fresh) => {
+describe.each(storages)("a state store on %s, whose snapshots are harmed", (_, fresh) => {
   it("shows the same state, for every bit of the newest one and wherever it is cut", async () => {
     const storage = await fresh();
     const state = await filled(storage);

@@ -5,10 +5,10 @@ import { systemClock, systemRandom } from "@holdfast/storage";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { driven, worlds } from "@holdfast/test-worlds";
 import { expect, it } from "vitest";
 import { openStateStore } from "../src/index.js";
 import { Model, optionsOf, play } from "./support/history.js";
-import { driven, worlds } from "./support/worlds.js";
 
 /* What a store shows is what a plain array shows that the reducer is applied to. */
 

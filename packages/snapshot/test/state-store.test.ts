@@ -1,9 +1,9 @@
 import { storageKey, storagePrefix, type StorageBackend } from "@holdfast/storage";
 import { virtualClock } from "@holdfast/storage-sim";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { storages } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { openStateStore, snapshotStore, type StateStore, type StateStoreOptions } from "../src/index.js";
-import { backends } from "./support/backends.js";
 
 interface Ledger {
   readonly total: number;
@@ -23,7 +23,7 @@ const ledger: Pick<StateStoreOptions<Ledger, Entry>, "initial" | "apply" | "pref
   },
 };
 
-describe.each(backends)("a state store on %s", (_, fresh) => {
+describe.each(storages)("a state store on %s", (_, fresh) => {
 
   it("keeps what was committed, in order", async () => {
     const storage = await fresh();

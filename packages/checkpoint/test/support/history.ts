@@ -1,7 +1,7 @@
 import { hasCode, type StorageBackend } from "@holdfast/storage";
+import type { World } from "@holdfast/test-worlds";
 import { expect } from "vitest";
 import { checkpointStore, type CheckpointState, type CheckpointStore } from "../../src/index.js";
-import type { World } from "./worlds.js";
 
 export const STREAM = "Orders/1";
 const KEEP = 2;

@@ -3,12 +3,12 @@ import { memoryBackend, storagePrefix, type StorageBackend } from "@holdfast/sto
 import { fsBackend } from "@holdfast/storage-fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { freePath, places } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { contentsOf, encodeKinesisState, loadKinesisState, migrateKinesisState, openKinesisDirectory, openKinesisStore, tablesOf, type KinesisContents, type KinesisState } from "../../src/index.js";
 import { kinesisState } from "../support/arbitraries.js";
 import { emptyState, sampleStream } from "../support/states.js";
 import { place, vectors } from "../support/vectors.js";
-import { newDirectory, testPlaces } from "./support/places.js";
 
 const sample: KinesisContents = {
   ...emptyState,
@@ -19,11 +19,11 @@ const sample: KinesisContents = {
   retainedRecords: 2n,
 };
 
-describe.each(testPlaces)("to %s", (_, newPlace) => {
+describe.each(places)("to %s", (_, newPlace) => {
   it("and back: any state, with nothing of the source changed, and the store goes on", { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(kinesisState, async (state) => {
-        const [there, back] = [newDirectory(), newDirectory()];
+        const [there, back] = [freePath(), freePath()];
         await directoryOf(there, state);
         const files = await filesIn(there);
         const testPlace = newPlace();
@@ -52,12 +52,12 @@ describe.each(testPlaces)("to %s", (_, newPlace) => {
   });
 
   it("refuses what is not empty, and what holds no state, and changes neither", async () => {
-    const source = newDirectory();
+    const source = freePath();
     await directoryOf(source, sample);
     const testPlace = newPlace();
     const storage = await testPlace.open();
     const [store, ports] = [{ storage, prefix: "native" }, { clock: testPlace.clock, random: testPlace.random }];
-    const missing = newDirectory();
+    const missing = freePath();
     await expect(testPlace.runBesideFiles(migrateKinesisState(store, { directory: missing }, ports))).rejects.toMatchObject({ code: "KINESIS_INVALID_ARGUMENT" });
     await expect(testPlace.runBesideFiles(migrateKinesisState({ directory: missing }, store, ports))).rejects.toMatchObject({ code: "KINESIS_INVALID_ARGUMENT" });
     await expect(readdir(missing)).rejects.toMatchObject({ code: "ENOENT" });
@@ -72,17 +72,17 @@ describe.each(testPlaces)("to %s", (_, newPlace) => {
 });
 
 it("refuses a directory with any file in it, also one that is no part of a state", async () => {
-  const [source, target] = [newDirectory(), newDirectory()];
+  const [source, target] = [freePath(), freePath()];
   await directoryOf(source, sample);
   await mkdir(target);
   await writeFile(join(target, "snapshot.bin.tmp"), "");
   await expect(migrateKinesisState({ directory: source }, { directory: target })).rejects.toMatchObject({ code: "KINESIS_NOT_EMPTY" });
   expect(await readdir(target)).toEqual(["snapshot.bin.tmp"]);
-  await expect(migrateKinesisState({ directory: join(target, "snapshot.bin.tmp") }, { directory: newDirectory() })).rejects.toMatchObject({ code: "KINESIS_INVALID_ARGUMENT" });
+  await expect(migrateKinesisState({ directory: join(target, "snapshot.bin.tmp") }, { directory: freePath() })).rejects.toMatchObject({ code: "KINESIS_INVALID_ARGUMENT" });
 });
 
 it("notices a target that does not hold what was written to it, and a source that changes meanwhile", async () => {
-  const source = newDirectory();
+  const source = freePath();
   await directoryOf(source, sample);
   const inner = memoryBackend();
   const forgetful: StorageBackend = { ...proxy(inner), create: async (key, _, options) => inner.create(key, await snapshotOf(emptyState, key), options) };
@@ -104,7 +104,7 @@ it("notices a target that does not hold what was written to it, and a source tha
 it("takes what the original wrote, case by case, to a store and back, equal to the byte but for time and order", { timeout: 60_000 }, async () => {
   let migrated = 0;
   for (const vector of vectors.filter(({ sameAsOriginal, byOriginal }) => sameAsOriginal && byOriginal)) {
-    const [source, back] = [newDirectory(), newDirectory()];
+    const [source, back] = [freePath(), freePath()];
     place(vector, source);
     const state = await loaded(source).catch(() => undefined);
     const store = { storage: memoryBackend(), prefix: "native" };
@@ -146,7 +146,7 @@ async function objectsIn(storage: StorageBackend): Promise<ReadonlyMap<string, s
 
 /** A snapshot of another state under this name. */
 async function snapshotOf(contents: KinesisContents, key: string): Promise<Uint8Array> {
-  const [storage, source] = [memoryBackend(), newDirectory()];
+  const [storage, source] = [memoryBackend(), freePath()];
   await directoryOf(source, contents);
   await migrateKinesisState({ directory: source }, { storage, prefix: "native" });
   for await (const entry of storage.list(storagePrefix("native/snapshot"))) if (entry.key === key) return (await storage.read(entry.key)) ?? new Uint8Array();

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { hasCode } from "@holdfast/storage";
 import { snapshotStore } from "@holdfast/snapshot";
+import { places, type Place } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { contentsOf, openKinesisStore, type KinesisEvent, type KinesisStore } from "../../src/index.js";
 import { sampleStream } from "../support/states.js";
 import { meetingEvent } from "./support/events.js";
-import { testPlaces, type TestPlace } from "./support/places.js";
 import { Reference } from "./support/reference.js";
 
 const PREFIX = "kinesis";
@@ -17,7 +17,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ op: fc.constantFrom("snapshot" as const, "close" as const, "die" as const), events: fc.constant([]) }) },
 );
 
-describe.each(testPlaces)("a Kinesis store on %s", (_, newPlace) => {
+describe.each(places)("a Kinesis store on %s", (_, newPlace) => {
   it("does what plain maps do, through snapshots, closing and dying", { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
@@ -110,7 +110,7 @@ const REFUSED: readonly KinesisEvent[] = [
   { kind: "DeleteTransition", key: "stream:orders" },
 ];
 
-async function opened(place: TestPlace): Promise<KinesisStore> {
+async function opened(place: Place): Promise<KinesisStore> {
   const { clock, random } = place;
   const open = async (): Promise<KinesisStore> => {
     const storage = await place.open();

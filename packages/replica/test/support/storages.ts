@@ -1,12 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { memoryBackend, systemClock, type StorageBackend } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
 import { fsBackend } from "@holdfast/storage-fs";
-import { s3Backend } from "@holdfast/storage-s3";
-import { mildAdversary, seededRandom, SimDisk, virtualClock } from "@holdfast/storage-sim";
+import { mildAdversary, SimDisk, type VirtualClock } from "@holdfast/storage-sim";
 import { driveClock, SimObjectStore } from "@holdfast/storage-sim/object-store";
+import { freePath, simulatedBucket, simulatedDirectory, simulatedPorts } from "@holdfast/test-worlds";
 
 /** A storage for one test. */
 export interface TestStorage {
@@ -29,16 +26,8 @@ export const storages: readonly (readonly [string, () => Promise<TestStorage>])[
 
 /** A real directory, and its path. */
 export async function directory(): Promise<TestStorage & { readonly root: string }> {
-  const root = await mkdtemp(join(tmpdir(), "holdfast-replica-"));
-  const storage = await fsBackend({ root });
-  return {
-    ...plain(storage),
-    root,
-    close: async () => {
-      await storage.close();
-      await rm(root, { recursive: true });
-    },
-  };
+  const root = freePath();
+  return { ...plain(await fsBackend({ root })), root };
 }
 
 function plain(storage: StorageBackend): TestStorage {
@@ -46,24 +35,18 @@ function plain(storage: StorageBackend): TestStorage {
 }
 
 async function simulatedDisk(): Promise<TestStorage> {
-  const clock = virtualClock();
-  const disk = new SimDisk({ profile: "posix", adversary: mildAdversary, clock });
-  const storage = await fsBackend({ root: "/data", port: disk.port(), clock, random: seededRandom(1) });
-  return { storage, clock, run: (work) => driveClock(clock, work), close: () => storage.close() };
+  const ports = simulatedPorts();
+  const disk = new SimDisk({ profile: "posix", adversary: mildAdversary, clock: ports.clock });
+  return simulated(await simulatedDirectory(disk.port(), ports), ports.clock);
 }
 
 async function simulatedObjectStore(): Promise<TestStorage> {
-  const clock = virtualClock();
-  const store = new SimObjectStore({ clock, adversary: mildAdversary });
-  const storage = s3Backend({
-    bucket: "bucket",
-    endpoint: "http://localhost",
-    region: "us-east-1",
-    credentials: { accessKeyId: "id", secretAccessKey: "secret" },
-    port: store.client().port,
-    clock,
-    random: seededRandom(1),
-  });
+  const ports = simulatedPorts();
+  const store = new SimObjectStore({ clock: ports.clock, adversary: mildAdversary });
+  return simulated(simulatedBucket(store.client().port, ports), ports.clock);
+}
+
+function simulated(storage: StorageBackend, clock: VirtualClock): TestStorage {
   const run = <T>(work: Promise<T>): Promise<T> => driveClock(clock, work);
   return { storage, clock, run, close: () => run(storage.close()) };
 }

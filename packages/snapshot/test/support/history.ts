@@ -1,7 +1,7 @@
 import { hasCode, type StorageBackend } from "@holdfast/storage";
+import type { World } from "@holdfast/test-worlds";
 import { expect } from "vitest";
 import { openStateStore, snapshotStore, type StateStore, type StateStoreOptions } from "../../src/index.js";
-import type { World } from "./worlds.js";
 
 /** An event of the histories: a number, and bytes around it. */
 export interface Event {

@@ -1,8 +1,7 @@
 import { storageKey, type StorageBackend } from "@holdfast/storage";
-import { fsBackend } from "@holdfast/storage-fs";
-import { s3Backend } from "@holdfast/storage-s3";
-import { mildAdversary, seededRandom, SimDisk, virtualClock, type SimDiskOptions } from "@holdfast/storage-sim";
+import { mildAdversary, SimDisk, type SimDiskOptions } from "@holdfast/storage-sim";
 import { SimObjectStore, type SimClient } from "@holdfast/storage-sim/object-store";
+import { simulatedBucket, simulatedDirectory, simulatedPorts } from "@holdfast/test-worlds";
 import type { Place } from "./backends.js";
 import { mortalBackend } from "./mortal-backend.js";
 
@@ -16,9 +15,9 @@ export interface SimDiskPlace extends Place {
 
 export function simDiskPlace(options: Partial<Pick<SimDiskOptions, "adversary" | "capacityBytes">> = {}): SimDiskPlace {
   let disk = new SimDisk({ profile: "posix", adversary: mildAdversary, ...options });
-  const parts = { clock: virtualClock(), random: seededRandom(1) };
+  const ports = simulatedPorts();
   let life = new AbortController();
-  const open = async (): Promise<StorageBackend> => mortalBackend(await fsBackend({ root: ROOT, port: disk.port(), ...parts }), life.signal);
+  const open = async (): Promise<StorageBackend> => mortalBackend(await simulatedDirectory(disk.port(), ports), life.signal);
   const end = (kind: "process" | "power"): Promise<void> => {
     disk.stop();
     disk = disk.crash({ kind });
@@ -44,12 +43,12 @@ export function simDiskPlace(options: Partial<Pick<SimDiskOptions, "adversary" |
 
 /** A bucket of a simulated object store, behind the real backend. Nothing in it takes time. */
 export function simObjectsPlace(): Place {
-  const parts = { clock: virtualClock(), random: seededRandom(1) };
-  const store = new SimObjectStore({ clock: parts.clock, adversary: mildAdversary });
+  const ports = simulatedPorts();
+  const store = new SimObjectStore({ clock: ports.clock, adversary: mildAdversary });
   // What is known of the bucket is kept for each port: the processes of one life share it.
   let client: SimClient = store.client();
   let life = new AbortController();
-  const open = (): StorageBackend => mortalBackend(s3Backend({ ...BUCKET, ...parts, port: client.port }), life.signal);
+  const open = (): StorageBackend => mortalBackend(simulatedBucket(client.port, ports), life.signal);
   return {
     open: () => Promise.resolve(open()),
     crash() {
@@ -65,13 +64,8 @@ export function simObjectsPlace(): Place {
   };
 }
 
+/** Where a simulated directory is on its disk. */
 const ROOT = "/data";
-const BUCKET = {
-  bucket: "bucket",
-  endpoint: "http://localhost",
-  region: "us-east-1",
-  credentials: { accessKeyId: "id", secretAccessKey: "secret" },
-} as const;
 
 function sorted(files: readonly (readonly [string, Uint8Array])[]): Map<string, Uint8Array> {
   return new Map([...files].sort(([one], [other]) => (one < other ? -1 : 1)));
