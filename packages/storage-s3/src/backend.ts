@@ -1,6 +1,5 @@
 import {
   bodyBytes,
-  onAbort,
   storageKey,
   storagePrefix,
   type CallOptions,
@@ -26,6 +25,7 @@ import type { S3BackendOptions } from "./options.js";
 import { findingsOf, Probe } from "./probe.js";
 import { headObject, readObject, toEntry } from "./reading.js";
 import { removeObjects } from "./removing.js";
+import { untilAborted } from "./until-aborted.js";
 import { putObject, type Writing } from "./writing.js";
 
 /**
@@ -175,12 +175,12 @@ class ObjectBackend implements StorageBackend {
       const { store, probe, partBytes, clock } = this.#parts;
       const writing: Writing = { store, name: store.objectName(storageKey(key)), failure, signal, ifAbsent: operation === "create" };
       const gathered = await gather(body, partBytes, { operation, key, backend: BACKEND_NAME, signal });
-      if (writing.ifAbsent) await untilAborted(probe?.requireConditionalPut(failure), signal);
+      if (writing.ifAbsent && probe !== undefined) await untilAborted(probe.requireConditionalPut(failure), signal);
       if ("whole" in gathered) {
         await putObject(writing, gathered.whole);
         return { key, size: gathered.whole.byteLength, modifiedAt: clock.now() };
       }
-      if (writing.ifAbsent && (await untilAborted(probe?.hasConditionalParts(failure), signal)) === false) {
+      if (writing.ifAbsent && probe !== undefined && !(await untilAborted(probe.hasConditionalParts(failure), signal))) {
         await gathered.parts.close();
         throw tooLarge(bodyBytes(body), partBytes, failure);
       }
@@ -227,26 +227,6 @@ function tooLarge(bytes: number | undefined, partBytes: number, failure: Failure
   const size = bytes === undefined ? `over ${partBytes}` : `${bytes}`;
   const what = `the store cannot complete an upload in parts on condition, so a create must fit into one PUT: ${size} bytes are over partBytes, ${partBytes}`;
   return storageError("STORAGE_TOO_LARGE", what, failure);
-}
-
-/** Waits for work that others wait for too, and that goes on when this caller gives up. @throws `signal.reason`. */
-async function untilAborted<T>(work: Promise<T> | undefined, signal: AbortSignal | undefined): Promise<T | undefined> {
-  if (work === undefined || signal === undefined) return work;
-  let giveUp = (): void => undefined;
-  const aborted = new Promise<undefined>((resolve) => {
-    giveUp = () => {
-      resolve(undefined);
-    };
-  });
-  const letGo = onAbort(signal, giveUp);
-  work.catch(() => undefined);
-  try {
-    const done = await Promise.race([aborted, work]);
-    signal.throwIfAborted();
-    return done;
-  } finally {
-    letGo();
-  }
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- A stream of no pieces.

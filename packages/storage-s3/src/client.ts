@@ -59,7 +59,7 @@ export class S3Client {
     const { port, address, credentials, signer, slots, timeoutMs } = this.#parts;
     const giveBack = await slots.take(signal);
     try {
-      const key = await credentials.get();
+      const key = await credentials.get(signal);
       const signable = {
         method: request.method,
         url: address.url(request.key, request.query),

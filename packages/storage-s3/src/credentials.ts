@@ -1,5 +1,6 @@
 import type { Clock } from "@holdfast/storage/ports";
 import { invalidArgument, RequestFailure } from "./errors.js";
+import { untilAborted } from "./until-aborted.js";
 
 /** An access key. Secret: it stands in no error and is not shown by `util.inspect` of a backend. */
 export interface S3Credentials {
@@ -41,13 +42,20 @@ export class CredentialSource {
     }
   }
 
-  /** @throws RequestFailure `NoCredentials` where the provider fails and what is there has expired. */
-  async get(): Promise<S3Credentials> {
+  /**
+   * A provider that does not answer in time is asked again by the next call.
+   *
+   * @throws RequestFailure `NoCredentials` where the provider fails and what is there has expired. `signal.reason`.
+   */
+  async get(signal: AbortSignal): Promise<S3Credentials> {
     const current = this.#current;
     if (current !== undefined && this.#leftMs(current) > REFRESH_MS) return current;
+    const asking = (this.#asking ??= this.#ask());
     try {
-      return await (this.#asking ??= this.#ask());
+      return await untilAborted(asking, signal);
     } catch (cause) {
+      if (this.#asking === asking) this.#asking = undefined;
+      signal.throwIfAborted();
       if (current !== undefined && this.#leftMs(current) > 0) return current;
       throw new RequestFailure("the credentials provider failed", {
         code: "NoCredentials",
@@ -64,12 +72,10 @@ export class CredentialSource {
   }
 
   async #ask(): Promise<S3Credentials> {
-    try {
-      this.#current = checked(await this.#provide());
-      return this.#current;
-    } finally {
-      this.#asking = undefined;
-    }
+    this.#current = checked(await this.#provide());
+    // Whoever is still waiting has it; who comes next asks when that is about to expire.
+    this.#asking = undefined;
+    return this.#current;
   }
 
   #leftMs({ expiresAt = Infinity }: S3Credentials): number {

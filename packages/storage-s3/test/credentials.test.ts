@@ -50,6 +50,39 @@ describe("a provider", () => {
     await it.run(backend.stat(key()));
   });
 
+  it("that does not answer holds no call beyond its time or its signal, nor close, and is asked again", async () => {
+    const it = sim();
+    let asked = 0;
+    const answers: ((credentials: S3Credentials) => void)[] = [];
+    const backend = it.backend({
+      callTimeoutMs: 1_000,
+      credentials: () => {
+        asked += 1;
+        return new Promise((resolve) => answers.push(resolve));
+      },
+    });
+    const startMs = it.clock.monotonic();
+    const failures = await Promise.all([it.failure(backend.stat(key())), it.failure(backend.read(key()))]);
+    for (const failure of failures) expect(storageErrorOf(failure)).toMatchObject({ code: "STORAGE_READ_FAILED", retryable: true });
+    expect(asked).toBe(1);
+    expect(it.clock.monotonic() - startMs).toBeLessThan(2_000);
+    const controller = new AbortController();
+    const aborted = it.failure(backend.read(key(), { signal: controller.signal }));
+    controller.abort("enough");
+    expect(await aborted).toBe("enough");
+    expect(it.store.requests, "nothing was sent").toBe(0);
+    const waiting = backend.stat(key());
+    expect(asked).toBe(3);
+    // An answer that comes late is as good as any.
+    for (const answer of answers) answer({ accessKeyId: "a", secretAccessKey: "s" });
+    expect(await it.run(waiting)).toBeUndefined();
+    expect(asked).toBe(3);
+    const hanging = it.backend({ callTimeoutMs: 1_000, credentials: () => new Promise(() => undefined) });
+    const call = it.failure(hanging.stat(key()));
+    await it.run(hanging.close());
+    expect(storageErrorOf(await call).code).toBe("STORAGE_READ_FAILED");
+  });
+
   it("is asked again when the store says that its credentials have expired", async () => {
     const it = sim({ faults: parseObjectPlan("PutObject#1=expire") });
     let asked = 0;
