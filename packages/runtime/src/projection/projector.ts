@@ -6,6 +6,7 @@ import type { KnownFiles } from "../files/known-files.js";
 import { hasBytesOf } from "../files/file-mark.js";
 import { eventsKey } from "../files/layout.js";
 import { prepareProjection } from "../files/prepare-projection.js";
+import { writeAgain } from "../files/write-again.js";
 import { writeEvents } from "../files/write-runtime-files.js";
 import type { EventRecord } from "../format/model.js";
 import { cutState, type Cut } from "../pages/cut.js";
@@ -151,10 +152,8 @@ export class Projector {
     const { storage, prefix } = place;
     const mark = projection.rewriting;
     const key = eventsKey(prefix);
-    if (mark === undefined || !(await hasBytesOf(storage, key, mark))) return;
-    const bytes = (await storage.read(key)) ?? new Uint8Array(0);
-    if (bytes.length !== mark.bytes) return;
-    await storage.replace(key, bytes);
+    if (mark === undefined || (await storage.stat(key))?.size !== mark.bytes || !(await hasBytesOf(storage, key, mark))) return;
+    await writeAgain(storage, key, mark);
     await commit([{ type: "projected", files: [changedFile(prefix, key, mark)] }]);
   }
 
