@@ -28,6 +28,13 @@ export class ByteSource {
     return filled;
   }
 
+  /** The next `length` bytes, fewer only at the end: a view of a piece where they lie in one, which is not to be written to. */
+  async take(length: number): Promise<Uint8Array> {
+    if (this.#piece.length >= length) return this.#take(length);
+    const bytes = new Uint8Array(length);
+    return bytes.subarray(0, await this.fill(bytes));
+  }
+
   /** Passes over bytes, and answers how many there were: fewer than `length` only at the end. */
   async skip(length: number): Promise<number> {
     let skipped = 0;

@@ -37,7 +37,7 @@ export interface Lz4DecodeOptions {
 
 /**
  * The content of an LZ4 file, in pieces of one block. Takes a few blocks of memory, whatever the file says. The content is whole and
- * undamaged only when the loop ends without an error, since its checksum stands at its end.
+ * undamaged only when the loop ends without an error, since its checksum stands at its end. A piece may be a view of a piece of the file.
  *
  * @param file - Its bytes, in pieces of any size. Closed in the end.
  * @throws REPLICA_CORRUPT with the offset in the file; REPLICA_TOO_LARGE. What reading the file throws.
@@ -136,8 +136,8 @@ class Lz4Decoder {
   }
 
   async #head(): Promise<Lz4FrameHead> {
-    const flags = await this.#bytes(1);
-    const rest = await this.#bytes(frameHeadBytes(flags[0] ?? 0) - 1);
+    const flags = await this.#take(1);
+    const rest = await this.#take(frameHeadBytes(flags[0] ?? 0) - 1);
     const head = decodeFrameHead(Uint8Array.of(...flags, ...rest), this.#hash.of);
     if (typeof head === "string") throw this.#corrupt(head);
     if (this.#reading === "strict" && !head.hasContentChecksum) throw this.#corrupt("it has no checksum of its content");
@@ -151,11 +151,11 @@ class Lz4Decoder {
     const blockBytes = (word & ~STORED_BLOCK_FLAG) >>> 0;
     // One of no bytes is a stored one. The library of litestream writes it where the content ends with a full block.
     if (blockBytes > head.blockBytes) throw this.#corrupt(`a block of ${blockBytes} bytes is none`, at);
-    const prefixed = await this.#bytes(blockBytes, BLOCK_PREFIX_BYTES);
-    const block = prefixed.subarray(BLOCK_PREFIX_BYTES);
-    if (head.hasBlockChecksums && (await this.#u32()) !== this.#hash.of(block)) throw this.#corrupt("invalid block checksum", at);
     const isStored = word >= STORED_BLOCK_FLAG;
-    return this.#within(isStored ? block : await this.#unpacked(prefixed, head.blockBytes, window, at));
+    const bytes = isStored ? await this.#take(blockBytes) : await this.#bytes(blockBytes, BLOCK_PREFIX_BYTES);
+    const block = isStored ? bytes : bytes.subarray(BLOCK_PREFIX_BYTES);
+    if (head.hasBlockChecksums && (await this.#u32()) !== this.#hash.of(block)) throw this.#corrupt("invalid block checksum", at);
+    return this.#within(isStored ? block : await this.#unpacked(bytes, head.blockBytes, window, at));
   }
 
   /** Blocks of up to 8 MiB without any checksum, up to the end of the file or the next frame. */
@@ -193,12 +193,19 @@ class Lz4Decoder {
   }
 
   async #u32(): Promise<number> {
-    const bytes = await this.#bytes(4);
-    return new DataView(bytes.buffer).getUint32(0, true);
+    const bytes = await this.#take(4);
+    return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   }
 
-  /** So many bytes, behind `free` ones. */
-  async #bytes(length: number, free = 0): Promise<Uint8Array> {
+  /** So many bytes, not to be written to. */
+  async #take(length: number): Promise<Uint8Array> {
+    const bytes = await this.#source.take(length);
+    if (bytes.length < length) throw this.#corrupt("unexpected end");
+    return bytes;
+  }
+
+  /** A copy of so many bytes, behind `free` ones. */
+  async #bytes(length: number, free: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(free + length);
     if ((await this.#source.fill(bytes.subarray(free))) < length) throw this.#corrupt("unexpected end");
     return bytes;

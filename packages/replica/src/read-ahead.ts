@@ -31,6 +31,21 @@ export async function* inOrder<Item, Result>(
   }
 }
 
+/** The same items; each is asked for while the one before it is used. */
+export async function* oneAhead<Item>(items: AsyncIterable<Item>): AsyncGenerator<Item, void, undefined> {
+  const iterator = items[Symbol.asyncIterator]();
+  let next = quiet(iterator.next());
+  try {
+    for (let result = await next; result.done !== true; result = await next) {
+      next = quiet(iterator.next());
+      yield result.value;
+    }
+  } finally {
+    await Promise.allSettled([next]);
+    await iterator.return?.();
+  }
+}
+
 /** The same promise. That it is rejected before somebody waits for it is no accident. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);

@@ -8,6 +8,7 @@ import type { LogBase } from "./format/log-base.js";
 import { baseContent } from "./log-replica.js";
 import { formatPos } from "./pos.js";
 import { findLastSeq } from "./last-seq.js";
+import { oneAhead } from "./read-ahead.js";
 import { readTarget } from "./read-target.js";
 import type { ReplicaClient } from "./replica-client.js";
 import { markerKey, without } from "./restoring-marker.js";
@@ -140,7 +141,7 @@ async function replay(options: VerifyReplicaOptions, plan: RestorePlan, take: (c
   const { generation, base, skipped } = plan;
   const snapshotSeq = base.contentVersion === undefined ? undefined : base.seq;
   let restored: Restored = { generation, firstSeq: base.seq + 1, snapshotSeq, seq: base.seq, records: 0, bytes: 0, committedAtMs: undefined, skipped };
-  for await (const commit of readTarget(from, plan, options, { parallelism, signal })) {
+  for await (const commit of oneAhead(readTarget(from, plan, options, { parallelism, signal }))) {
     await take(commit);
     const { firstSeq, committedAtMs, records } = commit;
     const bytes = records.reduce((sum, { length }) => sum + length, restored.bytes);

@@ -79,8 +79,8 @@ export class StreamReader {
   }
 
   async #take(length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
-    if ((await this.#source.fill(bytes)) < length) throw await this.#corrupt("it ends in the middle");
+    const bytes = await this.#source.take(length);
+    if (bytes.length < length) throw await this.#corrupt("it ends in the middle");
     return bytes;
   }
 

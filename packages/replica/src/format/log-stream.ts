@@ -159,14 +159,16 @@ export function decodeCommitHead(bytes: Uint8Array): CommitHead | undefined {
 /** The records in the body of a frame, as views of it. `undefined`: they are damaged. */
 export function decodeCommitBody({ bodyBytes, recordCount, bodyCrc }: CommitHead, body: Uint8Array): readonly Uint8Array[] | undefined {
   if (body.length !== bodyBytes || crc32c(body) !== bodyCrc) return undefined;
-  const reader = new ByteReader(body);
+  const view = new DataView(body.buffer, body.byteOffset, bodyBytes);
   const records: Uint8Array[] = [];
-  while (records.length < recordCount && reader.remaining >= 4) {
-    const length = reader.u32();
-    if (length > reader.remaining) return undefined;
-    records.push(reader.bytes(length));
+  let at = 0;
+  while (records.length < recordCount && at + 4 <= bodyBytes) {
+    const length = view.getUint32(at, true);
+    if (length > bodyBytes - at - 4) return undefined;
+    records.push(new Uint8Array(body.buffer, body.byteOffset + at + 4, length));
+    at += 4 + length;
   }
-  return records.length === recordCount && reader.remaining === 0 ? records : undefined;
+  return records.length === recordCount && at === bodyBytes ? records : undefined;
 }
 
 function setSafeUint64(view: DataView, at: number, value: number): void {
