@@ -5,7 +5,7 @@
  *   litestream-v0.4   snapshots/<16 hex>.snapshot.lz4    wal/<16 hex>/<16 hex>.wal.lz4
  *   native            snapshots/<20 digits>.snapshot.lz4 wal/<20 digits>/<20 digits>.wal.lz4
  *
- * Released litestream 0.3.x writes and restores the first, 0.5.7 and newer restore it; no release reads the second, which is
+ * Released litestream 0.3.x writes and restores the first, 0.5.12 and newer restore it; no release reads the second, which is
  * that of its 0.4 line. Native objects are LZ4 files too, with what they are and their length under a checksum beside it.
  */
 import { decimal20, parseDecimal20 } from "@holdfast/bytes";
