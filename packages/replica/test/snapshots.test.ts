@@ -244,6 +244,35 @@ it.each(storages)("a store that was restored on %s is replicated with the snapsh
   await place.close();
 });
 
+it.each(["damaged", "unreadable from its beginning"])("goes on where the newest snapshot in the replica is %s, and ships another when there is one", async (how) => {
+  const storage = memoryBackend();
+  const there = memoryBackend();
+  const client = nativeClient(there);
+  const store = await openNumbers(storage);
+  const first = await replicate(storage, client);
+  for (const n of [1, 2]) await store.commit(n);
+  await arrived(first, 2);
+  await store.snapshot();
+  await first.replicator.sync();
+  const { generation = "" } = first.replicator.status();
+  await end(first);
+  const indexes = await snapshotsIn(client, generation);
+  const key = joinKey(storagePrefix("generations"), `${generation}/snapshots/${String(indexes.at(-1)).padStart(20, "0")}.snapshot.lz4`);
+  const whole = (await there.read(key)) ?? new Uint8Array();
+  await there.replace(key, how === "damaged" ? whole.map((byte, at) => (at === whole.length - 8 ? byte ^ 1 : byte)) : whole.fill(0, 0, 60));
+  const second = await replicate(storage, client);
+  await store.commit(3);
+  await arrived(second, 3);
+  expect(second.replicator.status().generation).toBe(generation);
+  expect(await verify({ from: client })).toMatchObject({ seq: 3, skipped: [{ error: { key } }] });
+  await store.snapshot();
+  await second.replicator.sync();
+  expect(await verify({ from: client })).toMatchObject({ seq: 3, snapshotSeq: 3, skipped: [] });
+  await end(second);
+  await store.close();
+  expect(await restored(client)).toEqual([1, 2, 3]);
+});
+
 it("says which object is damaged when the content of a snapshot is", async () => {
   const storage = memoryBackend();
   const there = memoryBackend();
