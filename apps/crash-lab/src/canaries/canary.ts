@@ -7,7 +7,7 @@ export interface Canary {
   readonly name: string;
   /** The invariant that it breaks. */
   readonly invariant: Invariant;
-  readonly store: "checkpoint" | "checkpoint-objects" | "kinesis" | "kinesis-directory" | "replica" | "runtime" | "runtime-objects" | "state" | "storage-fs" | "wal" | "wal-objects";
+  readonly store: "checkpoint" | "checkpoint-objects" | "kinesis" | "kinesis-directory" | "replica" | "replica-objects" | "runtime" | "runtime-objects" | "state" | "storage-fs" | "wal" | "wal-objects";
   /** Changes of the built code; several make one break. */
   readonly patches: readonly Patch[];
   /** What goes wrong, as a sentence. */

@@ -7,6 +7,7 @@ import { kinesisDirectoryHistory } from "./kinesis/directory-history.js";
 import { kinesisObjectsHistory } from "./kinesis/kinesis-objects-history.js";
 import { kinesisHistory } from "./kinesis/kinesis-history.js";
 import { replicaHistory } from "./replica/replica-history.js";
+import { replicaObjectsHistory } from "./replica-objects/replica-objects-history.js";
 import { runtimeHistory } from "./runtime/runtime-history.js";
 import { runtimeObjectsHistory } from "./runtime/runtime-objects-history.js";
 import { stateHistory } from "./snapshot/state-history.js";
@@ -20,4 +21,4 @@ export const walHistory: StoreHistory = trialHistory(walStore);
 export const fsHistory: StoreHistory = trialHistory(fsStore);
 
 /** One history for each store. A later package adds its own here. */
-export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, runtimeObjectsHistory, kinesisHistory, kinesisObjectsHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory, replicaHistory];
+export const HISTORIES: readonly StoreHistory[] = [fsHistory, walHistory, walObjectsHistory, stateHistory, runtimeHistory, runtimeObjectsHistory, kinesisHistory, kinesisObjectsHistory, kinesisDirectoryHistory, checkpointHistory, checkpointObjectsHistory, replicaHistory, replicaObjectsHistory];

@@ -6,6 +6,7 @@ import type { Life } from "../life.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { expectedError } from "./replica-errors.js";
+import { recordOf, valuesOf } from "./record-values.js";
 import type { ReplicaLedger } from "./replica-ledger.js";
 import { GaveUp, Killed, runningReplicator, type RunningReplicator } from "./running-replicator.js";
 
@@ -104,7 +105,7 @@ export class ReplicaLife {
     const records = sizes.map((size) => ({ value: this.#life.ledger.newValue(), size }));
     for (const [at, { value }] of records.entries()) source.offer(nextSeq + at, { value, before: sizes.length - 1 - at });
     try {
-      const { first } = await log.appendBatch(records.map(({ value, size }) => bytesOf(value, size)));
+      const { first } = await log.appendBatch(records.map(({ value, size }) => recordOf(value, size)));
       if (first !== nextSeq) throw new Violation("I7", `appended at ${first}, and ${nextSeq} was the next number`);
       // A relaxed log tells later what is durable.
       for (const [at, { value }] of records.entries()) if (nextSeq + at <= log.durableSeq) source.acknowledge(nextSeq + at, value);
@@ -352,23 +353,6 @@ const PATIENCE_MS = 2000;
 const SYNC_EVERY_MS = 500;
 /** Behind the times of all objects. */
 const LATER_MS = 4_000_000_000_000;
-
-function bytesOf(value: number, size: number): Uint8Array {
-  const bytes = Buffer.alloc(Math.max(size, 9), value & 0xff);
-  bytes.write(`${value};`.padStart(9, "0"), 0, "latin1");
-  return bytes;
-}
-
-/** The values of all records, from the first. @throws Violation for a record that is not whole. */
-async function valuesOf(log: Log): Promise<readonly number[]> {
-  const values: number[] = [];
-  for await (const { seq, value: bytes } of log.read()) {
-    const value = Number.parseInt(Buffer.from(bytes.subarray(0, 8)).toString("latin1"), 10);
-    if (Buffer.compare(bytes, bytesOf(value, bytes.length)) !== 0) throw new Violation("I3", `record ${seq} is none that was written`);
-    values.push(value);
-  }
-  return values;
-}
 
 function generationOf(path: string): string | undefined {
   return /generations\/([0-9a-f]{16})\//.exec(path)?.[1];

@@ -66,18 +66,29 @@ export class SourceHistory {
     this.#known.set(seq, record);
   }
 
+  /** What the record of a number may be: one value if it is there for sure. */
+  valuesAt(seq: number): readonly number[] {
+    const known = this.#known.get(seq);
+    return (known === undefined ? (this.#open.get(seq) ?? []) : [known]).map(({ value }) => value);
+  }
+
+  /** Whether these records, the first of which has the number `firstSeq`, are how this log goes. */
+  fits(firstSeq: number, values: readonly number[]): boolean {
+    return values.every((value, at) => this.valuesAt(firstSeq + at).includes(value));
+  }
+
   /**
-   * Checks what a replica of this log gave back, from record 1 on. What the log has not shown yet, it has to show from now on.
+   * Checks what a replica of this log gave back, from record `firstSeq` (1) on. What the log has not shown yet, it has to show from now on.
    *
    * @param isHonest - Whether it has to be what the log committed, and not only what was once to be written.
    */
-  restored(values: readonly number[], { isHonest, isWhole }: { readonly isHonest: boolean; readonly isWhole: boolean }): void {
+  restored(values: readonly number[], { isHonest, isWhole, firstSeq = 1 }: { readonly isHonest: boolean; readonly isWhole: boolean; readonly firstSeq?: number }): void {
     for (const [at, value] of values.entries()) {
-      const seq = at + 1;
+      const seq = firstSeq + at;
       const record = this.#recordAt(seq, value, isHonest);
       if (record === undefined) throw new Violation("I15", `the replica gives ${value} as record ${seq}, which was never committed there`);
       if (isHonest && !this.#known.has(seq)) this.#seen.set(seq, value);
-      if (isWhole && seq === values.length && record.before > 0) throw new Violation("I2", `the replica ends within a batch, with record ${seq}`);
+      if (isWhole && at === values.length - 1 && record.before > 0) throw new Violation("I2", `the replica ends within a batch, with record ${seq}`);
     }
   }
 

@@ -41,6 +41,8 @@ export interface ScheduleParts {
   readonly seed: number;
   /** How often the backend makes a request by itself, at most. */
   readonly attempts: number;
+  /** Another bucket at the same time, whose clock and turns this one goes by. Default: none. */
+  readonly beside?: Schedule | undefined;
 }
 
 /** One bucket, and everything that happens to it: all of it follows from a seed. */
@@ -59,12 +61,12 @@ export class Schedule {
   #processes = 0;
   #isCalm = false;
 
-  constructor({ modules, profile, seed, attempts }: ScheduleParts) {
+  constructor({ modules, profile, seed, attempts, beside }: ScheduleParts) {
     this.modules = modules;
     this.#seed = seed;
     this.#attempts = attempts;
     this.draw = seededDraw(seed);
-    this.clock = virtualClock({ startMs: START_MS });
+    this.clock = beside?.clock ?? virtualClock({ startMs: START_MS });
     this.conditions = drawConditions(this.draw);
     this.#mix = faultMix(this.draw, profile);
     const { adversary, chance } = this.#mix;
@@ -73,9 +75,10 @@ export class Schedule {
     this.store.observe(({ operation, phase }) => {
       if (phase === "sent") this.operations.set(operation, (this.operations.get(operation) ?? 0) + 1);
     });
-    this.turns = new Turns(this.clock, this.draw, () => {
+    const landLate = (): void => {
       this.store.landLate();
-    });
+    };
+    this.turns = beside?.turns ?? new Turns(this.clock, this.draw, landLate);
   }
 
   /** Faults that hit, and what else was not as usual: `"lose PutObject"`, `"schedule ignoresRanges"`. */
