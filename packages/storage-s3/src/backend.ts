@@ -46,7 +46,7 @@ export function s3Backend(options: S3BackendOptions): StorageBackend {
   checkBetween("maxReadBytes", maxReadBytes, 1, 4096 * MIB, CALL);
   const isProbed = (options.conditionalWrites ?? "probe") === "probe";
   const probe = isProbed ? new Probe(store, `${root}.probe/`, findingsOf(port, addressName)) : undefined;
-  return new ObjectBackend({ store, root, clock, probe, background: connection.background, partBytes, maxReadBytes });
+  return new ObjectBackend({ store, root, clock, probe, background: connection.background, release: connection.release, partBytes, maxReadBytes });
 }
 
 const CALL = { operation: "s3Backend", outcome: "not_applied" } as const;
@@ -59,6 +59,8 @@ interface Parts {
   readonly probe: Probe | undefined;
   /** What `close` waits for beside calls. */
   readonly background: ReadonlySet<Promise<void>>;
+  /** Lets go of the port, last. */
+  readonly release: () => Promise<void>;
   readonly partBytes: number;
   readonly maxReadBytes: number;
 }
@@ -196,6 +198,7 @@ class ObjectBackend implements StorageBackend {
     }
     await Promise.all([...this.#streams].map((stream) => stream.abandon()));
     while (this.#parts.background.size > 0) await Promise.all(this.#parts.background);
+    await this.#parts.release();
   }
 
   /** Runs one call of the contract: refused when closed, waited for by close(), its errors made StorageErrors. */

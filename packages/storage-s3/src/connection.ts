@@ -24,12 +24,14 @@ export interface Connection {
   readonly addressName: string;
   /** Work that nobody waits for. */
   readonly background: ReadonlySet<Promise<void>>;
+  /** To be called once, at the end: the port of the process lets go of its idle connections when the last one does. */
+  release(): Promise<void>;
 }
 
 /** Checks options and puts a connection together. Sends nothing. @throws STORAGE_INVALID_ARGUMENT, STORAGE_INVALID_KEY. */
 export function connect(options: S3BackendOptions, operation: string): Connection {
   const failure = { operation, outcome: "not_applied" } as const;
-  const { clock = systemClock, random = systemRandom, port = sharedPort() } = options;
+  const { clock = systemClock, random = systemRandom } = options;
   const { maxConcurrency = 32, timeoutMs = 15_000, callTimeoutMs = 120_000, attempts = 8 } = options;
   checkBetween("maxConcurrency", maxConcurrency, 1, 1_000, failure);
   checkBetween("timeoutMs", timeoutMs, 1, 600_000, failure);
@@ -41,10 +43,13 @@ export function connect(options: S3BackendOptions, operation: string): Connectio
   if (!/^[a-z0-9-]{1,40}$/.test(region)) throw invalidArgument("region must be of a-z 0-9 and -", failure);
   const endpoint = options.endpoint ?? `https://s3.${region}.amazonaws.com`;
   const address = addressOf({ ...options, endpoint });
+  const credentials = new CredentialSource(options.credentials ?? environmentCredentials(process.env), clock);
+  // Behind everything that may throw.
+  const { port, release } = options.port === undefined ? sharedPort.lease() : { port: options.port, release: () => Promise.resolve() };
   const client = new S3Client({
     port,
     address,
-    credentials: new CredentialSource(options.credentials ?? environmentCredentials(process.env), clock),
+    credentials,
     signer: new Signer(region, clock),
     slots: new Slots(maxConcurrency),
     retrier: new Retrier({ attempts, callTimeoutMs, clock, random }),
@@ -61,16 +66,26 @@ export function connect(options: S3BackendOptions, operation: string): Connectio
       background.add(tracked);
     },
   };
-  return { store, root, clock, port, addressName: address.name, background };
+  return { store, root, clock, port, addressName: address.name, background, release };
 }
 
 /** Stores take names of 1,024 bytes, keys have up to 900. */
 const MAX_ROOT_CHARACTERS = 100;
 
-/** One for the process, as connections and findings about buckets are worth sharing. Made when it is first needed. */
-const sharedPort = lazily(nodeHttpPort);
+/** One port for the process, as connections and findings about buckets are worth sharing. Made when it is first needed. */
+const sharedPort = new (class {
+  #port: HttpPort | undefined;
+  #users = 0;
 
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => (made ??= make());
-}
+  lease(): { readonly port: HttpPort; release(): Promise<void> } {
+    const port = (this.#port ??= nodeHttpPort());
+    this.#users += 1;
+    return {
+      port,
+      release: async () => {
+        this.#users -= 1;
+        if (this.#users === 0) await port.close();
+      },
+    };
+  }
+})();

@@ -43,6 +43,8 @@ export async function abortLeftovers(options: AbortLeftoversOptions): Promise<nu
   } catch (error) {
     signal?.throwIfAborted();
     throw toStorageError(error, failure);
+  } finally {
+    await connection.release();
   }
 }
 

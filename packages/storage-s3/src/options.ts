@@ -43,7 +43,11 @@ export interface S3BackendOptions {
   readonly callTimeoutMs?: number | undefined;
   /** How often a request is made at most: 1 to 100. Default 8. */
   readonly attempts?: number | undefined;
-  /** HTTP. Default: `nodeHttpPort()`, one for the process. One that is passed in is not closed by the backend. */
+  /**
+   * HTTP. Default: `nodeHttpPort()`, one for the process, whose idle connections are closed with the last backend that uses it. One
+   * that is passed in is not
+   * closed by the backend.
+   */
   readonly port?: HttpPort | undefined;
   /** Default: the system's. Dates signatures, and measures pauses and timeouts. */
   readonly clock?: Clock | undefined;

@@ -24,16 +24,26 @@ export function nodeHttpPort(options: NodeHttpPortOptions = {}): HttpPort {
     "http:": new http.Agent(kept),
     "https:": new https.Agent({ ...kept, ...(ca === undefined ? {} : { ca }) }),
   };
+  let isClosed = false;
+  const closeIdle = (agent: http.Agent): void => {
+    for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
+  };
+  for (const agent of Object.values(agents)) {
+    // Behind the agent's own listener: a connection that is done with only after `close` is not kept either.
+    agent.on("free", () => {
+      if (isClosed) closeIdle(agent);
+    });
+  }
   return {
     name: "node",
     request: (request) =>
       new Promise((resolve, reject) => {
+        isClosed = false;
         start(request, agents, clock, resolve, reject);
       }),
     close() {
-      for (const agent of Object.values(agents)) {
-        for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
-      }
+      isClosed = true;
+      for (const agent of Object.values(agents)) closeIdle(agent);
       return Promise.resolve();
     },
   };
@@ -134,8 +144,9 @@ function toResponse(incoming: http.IncomingMessage, of: BodyOf): HttpResponse {
     discard() {
       of.end();
       const isShort = Number(incoming.headers["content-length"] ?? Infinity) <= DRAIN_BYTES || of.request.method === "HEAD";
-      if (isShort && !isTaken) incoming.resume();
-      else if (!incoming.complete) incoming.destroy();
+      // A connection is free again when the answer was read to its end, also one that has all come, or is empty.
+      if ((isShort || incoming.complete) && !isTaken) incoming.resume();
+      else if (!incoming.readableEnded) incoming.destroy();
     },
   };
 }
@@ -160,7 +171,7 @@ async function* pieces(incoming: http.IncomingMessage, of: BodyOf): AsyncGenerat
   } finally {
     of.end();
     // Without an end of its own the connection is of no use to anybody else.
-    if (!incoming.complete) incoming.destroy();
+    if (!incoming.readableEnded) incoming.destroy();
   }
 }
 

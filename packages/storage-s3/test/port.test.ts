@@ -34,6 +34,20 @@ const textOf = async (response: HttpResponse): Promise<string> => {
   return text;
 };
 
+const connections = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.getConnections((error, count) => {
+      if (error === null) resolve(count);
+      else reject(error);
+    });
+  });
+
+/** Within a second: an idle connection would be kept for four. */
+const until = async (condition: () => Promise<boolean>): Promise<void> => {
+  for (let turn = 0; turn < 100 && !(await condition()); turn += 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(await condition()).toBe(true);
+};
+
 const errorOf = async (work: Promise<unknown>): Promise<HttpPortError> => {
   const error: unknown = await work.then(() => undefined, (it: unknown) => it);
   expect(error).toBeInstanceOf(HttpPortError);
@@ -54,6 +68,54 @@ describe("nodeHttpPort", () => {
     reply = (_, response) => { response.end("x"); };
     for (let count = 0; count < 3; count += 1) await textOf(await port.request({ method: "GET", url: base, headers: {} }));
     expect(new Set(seen.map(({ socket }) => socket.remotePort)).size).toBe(1);
+  });
+
+  it.each([
+    ["no body and no length", 204, undefined],
+    ["a body of a stated length", 200, "12345"],
+    ["no body", 200, ""],
+  ])("uses a connection again where the answer is discarded: %s", async (_, status, body) => {
+    reply = (_request, response) => {
+      response.writeHead(status, body === undefined ? {} : { "content-length": String(body.length) }).end(body);
+    };
+    for (let count = 0; count < 3; count += 1) {
+      (await port.request({ method: "DELETE", url: base, headers: {} })).discard();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(new Set(seen.map(({ socket }) => socket.remotePort)).size).toBe(1);
+    await port.close();
+    await until(async () => (await connections()) === 0);
+  });
+
+  it("closes a connection whose answer is left in the middle, also when all of it has come", async () => {
+    reply = (_, response) => { response.end(Buffer.alloc(150_000)); };
+    for (const leave of ["break", "discard"]) {
+      const response = await port.request({ method: "GET", url: base, headers: {} });
+      for await (const piece of response.body) {
+        // The rest comes meanwhile.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        expect(piece.length).toBeLessThan(150_000);
+        if (leave === "discard") response.discard();
+        break;
+      }
+      await until(async () => (await connections()) === 0);
+    }
+  });
+
+  it("does not keep a connection that becomes idle after it was closed, and opens new ones when it is asked", async () => {
+    let finish = (): void => undefined;
+    reply = (_, response) => {
+      response.writeHead(200, { "content-length": "2" }).write("a");
+      finish = () => { response.end("b"); };
+    };
+    const response = await port.request({ method: "GET", url: base, headers: {} });
+    await port.close();
+    finish();
+    expect(await textOf(response), "what is under way goes on").toBe("ab");
+    await until(async () => (await connections()) === 0);
+    reply = (_, answer) => { answer.end("x"); };
+    expect(await textOf(await port.request({ method: "GET", url: base, headers: {} }))).toBe("x");
+    expect(await connections()).toBe(1);
   });
 
   it("follows no redirect", async () => {
