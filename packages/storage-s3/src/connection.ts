@@ -25,7 +25,7 @@ export interface Connection {
   /** Work that nobody waits for. */
   readonly background: ReadonlySet<Promise<void>>;
   /** To be called once, at the end: the port of the process lets go of its idle connections when the last one does. */
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /** Checks options and puts a connection together. Sends nothing. @throws STORAGE_INVALID_ARGUMENT, STORAGE_INVALID_KEY. */
@@ -77,7 +77,7 @@ const sharedPort = new (class {
   #port: HttpPort | undefined;
   #users = 0;
 
-  lease(): { readonly port: HttpPort; release(): Promise<void> } {
+  lease(): { readonly port: HttpPort; readonly release: () => Promise<void> } {
     const port = (this.#port ??= nodeHttpPort());
     this.#users += 1;
     return {

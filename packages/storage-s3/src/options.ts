@@ -45,8 +45,7 @@ export interface S3BackendOptions {
   readonly attempts?: number | undefined;
   /**
    * HTTP. Default: `nodeHttpPort()`, one for the process, whose idle connections are closed with the last backend that uses it. One
-   * that is passed in is not
-   * closed by the backend.
+   * that is passed in is not closed by the backend.
    */
   readonly port?: HttpPort | undefined;
   /** Default: the system's. Dates signatures, and measures pauses and timeouts. */
