@@ -113,7 +113,10 @@ export class OwnedStream {
     if (this.#isFenced) throw this.#fenced("not_applied");
     await this.#settle();
     const before = await this.#compare(encoded);
-    if (before === "same") return { stored: true, duplicate: true };
+    if (before === "same") {
+      await this.#requireOurs();
+      return { stored: true, duplicate: true };
+    }
     if (before === "other" && ifExists === "refuse") throw this.#conflict(sequence);
     if (before === "none" && (await this.#isBelowKept(sequence))) return { stored: false, duplicate: false };
     const startedAtMs = this.#context.clock.monotonic();
@@ -136,6 +139,14 @@ export class OwnedStream {
       if (!isUnreadable(error)) throw error;
       return "unreadable";
     }
+  }
+
+  /** Whoever takes the stream over takes the next position first. @throws CHECKPOINT_FENCED. */
+  async #requireOurs(): Promise<void> {
+    const { storage, place } = this.#context;
+    if ((await storage.stat(entryKey(place, this.#position + 1))) === undefined) return;
+    this.#doubt = { commit: undefined };
+    await this.#settle();
   }
 
   async #isBelowKept(sequence: bigint): Promise<boolean> {
