@@ -122,7 +122,10 @@ async function sendAll(upload: Upload, parts: AsyncIterable<Uint8Array>): Promis
     for await (const bytes of parts) {
       if (sent.length === MAX_PARTS) throw storageError("STORAGE_TOO_LARGE", `the body has more than ${MAX_PARTS} parts; raise partBytes`, failure);
       const sending = sendPart(upload, sent.length + 1, bytes, stop.signal);
-      sending.catch(() => undefined);
+      // At once, also while a part before it is waited for.
+      sending.catch((error: unknown) => {
+        stop.abort(error);
+      });
       sent.push(sending);
       await sent[sent.length - PARTS_UNDER_WAY];
     }

@@ -38,6 +38,20 @@ const CALLS: readonly (readonly [string, (backend: Backend, index: number, optio
   ],
 ];
 
+it("a call that is given up while it waits for its turn takes nobody else's", async () => {
+  const it = sim({ latencyMs: 100 });
+  const backend = it.backend({ maxConcurrency: 1 });
+  const controller = new AbortController();
+  const first = backend.stat(key());
+  const given = backend.stat(key(), { signal: controller.signal });
+  const ended = expect(given).rejects.toBe("enough");
+  await it.clock.advance(10);
+  controller.abort("enough");
+  await ended;
+  expect(await it.run(first)).toBeUndefined();
+  expect(await it.run(Promise.all([backend.stat(key()), backend.stat(key())]))).toEqual([undefined, undefined]);
+});
+
 describe.each(CALLS)("one signal over %s in parallel", (_, call) => {
   it("is no leak for Node, and keeps nothing when they are done", async () => {
     const it = sim({ latencyMs: 100 });

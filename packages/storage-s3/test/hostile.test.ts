@@ -52,6 +52,37 @@ describe("an answer", () => {
     expect(given).toBeLessThan(40);
   });
 
+  it("that is an error without end is not taken in either", async () => {
+    let given = 0;
+    async function* endless(): AsyncGenerator<Uint8Array, void, undefined> {
+      for (;;) {
+        given += 1;
+        yield new Uint8Array(65_536).fill(0x20);
+      }
+    }
+    const { error, sent } = await failureOn({ status: 400, body: { [Symbol.asyncIterator]: endless } }, (backend) => backend.read(key()));
+    expect(error.code).toBe("STORAGE_READ_FAILED");
+    expect(given).toBeLessThanOrEqual(2 * sent.length);
+  });
+
+  it("that is shorter than it states is not believed, whoever cut it", async () => {
+    const headers = { "content-length": "10", etag: '"1"' };
+    const { error, sent } = await failureOn({ status: 200, body: "short", headers }, (backend) => backend.read(key()));
+    expect(error).toMatchObject({ code: "STORAGE_READ_FAILED", retryable: true });
+    expect(sent).toHaveLength(2);
+  });
+
+  it.each([
+    ["another start", "bytes 0-3/10", "0123"],
+    ["another end", "bytes 3-5/10", "345"],
+    ["another length", "bytes 3-6/10", "3456789"],
+    ["no range", undefined, "3456"],
+  ])("with %s than the range that was asked for is refused", async (_, range, body) => {
+    const headers = { etag: '"1"', ...(range === undefined ? {} : { "content-range": range }) };
+    const { error } = await failureOn({ status: 206, body, headers }, (backend) => backend.read(key(), { range: { offset: 3, length: 4 } }));
+    expect(error.message).toContain("another range");
+  });
+
   it("that states too many bytes is not even read", async () => {
     const { error } = await failureOn({ status: 200, body: listOf(""), headers: { "content-length": "999999999999" } }, all);
     expect(error.message).toContain("an answer of 999999999999 bytes");

@@ -2,8 +2,9 @@ import type { HttpRequest, HttpResponse } from "@holdfast/storage/ports";
 import { parseObjectPlan, type ObjectFaultKind } from "@holdfast/storage-sim/object-store";
 import { recordedAdversary } from "@holdfast/storage-sim";
 import { describe, expect, it } from "vitest";
+import { checksumOf } from "../src/checksum.js";
 import { abortLeftovers } from "../src/index.js";
-import { bytes, key, storageErrorOf } from "./support/fixtures.js";
+import { bytes, key, scriptedPort, storageErrorOf } from "./support/fixtures.js";
 import { sim, simOptions } from "./support/sim.js";
 
 const MIB = 1_048_576;
@@ -103,6 +104,73 @@ describe("a body of more than one part", () => {
     expect(it.store.uploads).toBe(0);
   });
 
+  it("sends a checksum with each part", async () => {
+    const it = sim();
+    const own = it.store.port();
+    const parts: HttpRequest[] = [];
+    const request = (sent: HttpRequest): Promise<HttpResponse> => {
+      if (sent.url.includes("partNumber=")) parts.push(sent);
+      return own.request(sent);
+    };
+    await it.run(it.backend({ ...options, port: { ...own, request } }).create(key(), body));
+    expect(parts.map(({ headers }) => headers["x-amz-checksum-crc32c"])).toEqual(parts.map((part) => checksumOf(part.body ?? bytes(""))));
+    expect(parts).toHaveLength(3);
+  });
+
+  it("waits for the parts under way before it takes more of the body", async () => {
+    const it = sim();
+    const own = it.store.port();
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => { open = resolve; });
+    const request = async (sent: HttpRequest): Promise<HttpResponse> => {
+      if (sent.url.includes("partNumber=")) await gate;
+      return own.request(sent);
+    };
+    let produced = 0;
+    const long = {
+      async *open() {
+        for (; produced < 8; produced += 1) yield new Uint8Array(5 * MIB);
+      },
+    };
+    const created = it.backend({ ...options, port: { ...own, request } }).create(key(), long);
+    await it.clock.advance(10);
+    expect(produced).toBeLessThanOrEqual(5);
+    open();
+    expect((await it.run(created)).size).toBe(40 * MIB);
+  });
+
+  it("gives up the parts under way when one is refused, and has the store forget them only then", async () => {
+    const it = sim();
+    const own = it.store.port();
+    const order: string[] = [];
+    const request = async (sent: HttpRequest): Promise<HttpResponse> => {
+      const { signal } = sent;
+      if (sent.method === "DELETE") order.push("forget");
+      if (sent.url.includes("partNumber=2")) {
+        order.push("refuse 2");
+        return { status: 400, headers: {}, body: { async *[Symbol.asyncIterator]() { yield bytes("<Error><Code>InvalidRequest</Code></Error>"); } }, discard: () => undefined };
+      }
+      if (!sent.url.includes("partNumber=1")) return own.request(sent);
+      // It never comes to an end by itself, and takes a while to be given up.
+      await new Promise<void>((resolve) => signal?.addEventListener("abort", () => { it.clock.setTimer(resolve, 50); }));
+      order.push("gave up 1");
+      throw signal?.reason;
+    };
+    const backend = it.backend({ ...options, port: { ...own, request } });
+    expect(storageErrorOf(await it.failure(backend.create(key(), body))).message).toContain("InvalidRequest");
+    await it.run(backend.close());
+    expect(order).toEqual(["refuse 2", "gave up 1", "forget"]);
+    expect(it.store.uploads).toBe(0);
+  });
+
+  it("close waits until the store has forgotten the parts", async () => {
+    const it = sim({ latencyMs: 100, faults: parseObjectPlan("UploadPart#2=full") });
+    const backend = it.backend(options);
+    expect(storageErrorOf(await it.failure(backend.create(key(), body))).code).toBe("STORAGE_FULL");
+    const left = await it.run(backend.close().then(() => it.store.uploads));
+    expect(left).toBe(0);
+  });
+
   it("holds a few parts at a time, however long the body", async () => {
     const it = sim();
     let produced = 0;
@@ -127,6 +195,23 @@ describe("a body of more than one part", () => {
 });
 
 describe("abortLeftovers", () => {
+  it("goes through all pages, passes over what is not its own, and over what somebody else has removed", async () => {
+    const it = sim();
+    const upload = (name: string): string => `<Upload><Key>${name}</Key><UploadId>id-${name}</UploadId><Initiated>1999-01-01T00:00:00Z</Initiated></Upload>`;
+    const pages = [
+      `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>mine/b.bin</NextKeyMarker><NextUploadIdMarker>id-mine/b.bin</NextUploadIdMarker>${upload("another/a.bin")}${upload("mine/b.bin")}</ListMultipartUploadsResult>`,
+      `<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>${upload("mine/c.bin")}${upload("minecraft/d.bin")}</ListMultipartUploadsResult>`,
+    ];
+    const port = scriptedPort(({ method, url }) => {
+      if (method === "GET") return { status: 200, body: pages[url.includes("key-marker=mine%2Fb.bin") ? 1 : 0] ?? "" };
+      return url.includes("c.bin") ? { status: 404, body: "<Error><Code>NoSuchUpload</Code></Error>" } : { status: 204 };
+    });
+    const more = { ...simOptions(it.store, it.clock, 1), port, prefix: "mine", olderThanMs: 1_000 };
+    expect(await it.run(abortLeftovers(more))).toBe(2);
+    const removed = port.sent.filter(({ method }) => method === "DELETE").map(({ url }) => new URL(url).pathname);
+    expect(removed).toEqual(["/bucket/mine/b.bin", "/bucket/mine/c.bin"]);
+  });
+
   it("has the store forget what a dead process began, and leaves what is young or elsewhere", async () => {
     const it = sim();
     const begin = async (prefix: string): Promise<void> => {

@@ -28,6 +28,46 @@ describe("requests that fail", () => {
     expect(it.clock.monotonic() - startMs).toBeGreaterThanOrEqual(2_000);
   });
 
+  it("wait no longer than five seconds, whatever the store asks", async () => {
+    const it = sim();
+    const port = scriptedPort((_, index) => (index === 0 ? { status: 503, headers: { "retry-after": "99999" } } : { status: 404, body: "<Error><Code>NoSuchKey</Code></Error>" }));
+    const startMs = it.clock.monotonic();
+    expect(await it.run(it.backend({ port }).read(key()))).toBeUndefined();
+    expect(it.clock.monotonic() - startMs).toBeLessThan(10_000);
+  });
+
+  it("wait by chance, so that those who failed together do not come back together", async () => {
+    const pauses: number[] = [];
+    for (const chance of [0, 128]) {
+      const it = sim({ faults: parseObjectPlan("GetObject#1+=slow") });
+      const at: number[] = [];
+      it.store.observe(({ phase }) => {
+        if (phase === "sent") at.push(it.clock.monotonic());
+      });
+      await it.failure(it.backend({ attempts: 4, random: { bytes: (length) => new Uint8Array(length).fill(chance) } }).read(key()));
+      pauses.push(Math.round((at.at(-1) ?? 0) - (at[0] ?? 0)));
+    }
+    expect(pauses[0]).toBe(0);
+    expect(pauses[1]).toBeGreaterThan(150);
+    expect(pauses[1]).toBeLessThan(200);
+  });
+
+  it("are tried again when there were too many of them, which did nothing", async () => {
+    const it = sim();
+    const port = scriptedPort((_, index) => (index === 0 ? { status: 429 } : { status: 404, body: "<Error><Code>NoSuchKey</Code></Error>" }));
+    expect(await it.run(it.backend({ port }).read(key()))).toBeUndefined();
+    const always = it.backend({ port: scriptedPort(() => ({ status: 429 })), attempts: 2, conditionalWrites: "trusted" });
+    expect(storageErrorOf(await it.failure(always.create(key(), bytes("x"))))).toMatchObject({ code: "STORAGE_WRITE_FAILED", outcome: "not_applied", retryable: true });
+  });
+
+  it("ask for what is stored, not for a coding of it, and leave no timer", async () => {
+    const it = sim();
+    const port = scriptedPort(() => ({ status: 404, body: "<Error><Code>NoSuchKey</Code></Error>" }));
+    expect(await it.run(it.backend({ port }).read(key()))).toBeUndefined();
+    expect(port.sent[0]?.headers).toMatchObject({ "accept-encoding": "identity" });
+    expect(it.clock.timers).toBe(0);
+  });
+
   it("stop being tried again when the budget of the backend is used up, and are tried again when it is refilled", async () => {
     const it = sim({ faults: parseObjectPlan("GetObject[down/*]#1+=slow") });
     const backend = it.backend();
