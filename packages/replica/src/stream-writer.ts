@@ -121,7 +121,8 @@ export class StreamWriter {
     this.#hasBegun = true;
     this.puts += 1;
     this.putBytes += bytes.length;
-    if (this.#offset >= BigInt(this.#indexBytes)) this.#startIndex();
+    // What was gathered meanwhile, after a failure, goes on in this index.
+    if (this.#offset >= BigInt(this.#indexBytes) && !this.hasRecords()) this.#startIndex();
   }
 
   /** Nothing is coming at the moment: holds no memory for it. */
