@@ -17,7 +17,7 @@ export class SnapshotShipper {
   readonly #parts: SnapshotShipping;
   readonly #writer: StreamWriter;
   /** Those that are no use, or have no place: what comes behind them in the WAL is as good. */
-  readonly #passedOver = new Set<StorageKey>();
+  #passedOver: ReadonlySet<StorageKey> = new Set();
   /** What the newest snapshot in the replica is of. */
   #seq: number;
 
@@ -35,12 +35,14 @@ export class SnapshotShipper {
   /** Looks whether there is a new one, and ships it. @returns Whether it did. @throws What the storages say. SNAPSHOT_CORRUPT and the like, once for each snapshot. */
   async ship({ signal }: CallOptions): Promise<boolean> {
     const listed = await snapshotsFrom(this.#parts.snapshots, this.#seq + 1, { signal });
+    // Behind one that was shipped nobody asks for what was passed over before it.
+    this.#passedOver = new Set(listed.map(({ key }) => key).filter((key) => this.#passedOver.has(key)));
     const entry = listed.findLast(({ seq, key }) => seq < this.#writer.nextSeq && !this.#passedOver.has(key));
     if (entry === undefined) return false;
     const index = this.#writer.snapshotIndex(entry.seq);
     const isShipped = index !== undefined && (await this.#write(entry, index, signal));
     if (isShipped) this.#seq = entry.seq;
-    else this.#passedOver.add(entry.key);
+    else this.#passOver(entry.key);
     return isShipped;
   }
 
@@ -57,8 +59,12 @@ export class SnapshotShipper {
         return false;
       }
       // That one cannot be read now or later. It is told once, and the next one is looked for.
-      if (hasCode(error, "SNAPSHOT_CORRUPT") || hasCode(error, "SNAPSHOT_UNSUPPORTED_VERSION")) this.#passedOver.add(entry.key);
+      if (hasCode(error, "SNAPSHOT_CORRUPT") || hasCode(error, "SNAPSHOT_UNSUPPORTED_VERSION")) this.#passOver(entry.key);
       throw error;
     }
+  }
+
+  #passOver(key: StorageKey): void {
+    this.#passedOver = new Set([...this.#passedOver, key]);
   }
 }

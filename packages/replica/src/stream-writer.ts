@@ -143,9 +143,10 @@ export class StreamWriter {
     return place();
   }
 
-  /** This index has a snapshot now; those before it need none any more. */
+  /** This index has a snapshot now; those before it need none any more. Where more came behind the snapshot, the next one gets an index, too. */
   tookSnapshot(index: bigint): void {
     this.#free = this.#free.filter((free) => free.index > index);
+    if (this.#free.length === 0 && this.#hasBegun && !this.hasRecords()) this.#startIndex();
   }
 
   /** The next index begins with the next segment: claim, begin and records in one. */
