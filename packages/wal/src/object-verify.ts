@@ -1,6 +1,6 @@
 import type { StorageKey, StoragePrefix } from "@holdfast/storage";
 import { bodyProblem, OBJECT_HEADER_BYTES, ObjectKind, isSameId, seqAfter, unpack, type ObjectHeader, type PackedObject } from "./format/object.js";
-import { RecordCursor } from "./format/records.js";
+import { isWholeBody } from "./format/records.js";
 import { LogObjects, type ListedPack } from "./log-objects.js";
 import { soundObject } from "./object-check.js";
 import { listLog, readOrigin, requireObjects, type LogOrigin } from "./object-end.js";
@@ -183,9 +183,8 @@ class ObjectWalk {
   }
 
   #checkBody(key: StorageKey, bytes: Uint8Array, { header, start, end }: PackedObject): boolean {
-    const records = new RecordCursor(bytes, start, end, header.recordCount);
-    while (records.move()); // Only to see that they fill the commit.
-    const problem = bodyProblem(bytes, start, end, header) ?? (records.corrupt ? "the records of a commit do not fill it" : undefined);
+    const isWhole = isWholeBody(bytes, start, end, header.recordCount);
+    const problem = bodyProblem(bytes, start, end, header) ?? (isWhole ? undefined : "the records of a commit do not fill it");
     if (problem !== undefined) this.#found("WAL_CORRUPT", key, start - OBJECT_HEADER_BYTES, problem);
     return problem === undefined;
   }

@@ -1,12 +1,10 @@
-import { crc32c } from "@holdfast/bytes";
 import { isHoldfastError, storagePrefix, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
 import { WalError } from "./errors.js";
 import { isShrinking, listSegments, planError, PlanReader, readableSegment } from "./file-recovery.js";
-import { RecordCursor } from "./format/records.js";
-import { FIRST_FRAME_OFFSET, newFrameHeader } from "./format/segment.js";
+import { FIRST_FRAME_OFFSET } from "./format/segment.js";
 import { segmentKey } from "./layout.js";
 import { verifyObjects } from "./object-verify.js";
-import { walkFrames, type ReadableSegment, type WalkEnd } from "./segment-reader.js";
+import { OLDER_FRAME, VERIFY_WINDOW_BYTES, VerifyingWalk } from "./verifying-walk.js";
 
 /** Options of {@link verifyLog}. */
 export interface VerifyOptions {
@@ -78,17 +76,31 @@ async function look(options: VerifyOptions, prefix: StoragePrefix): Promise<LogV
     const filesBytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
     if (plan.kind === "new") return { ...result, findings, ignoredBytes: filesBytes, voidSegments: plan.voids.map((it) => segmentKey(prefix, it)) };
     const bytesTotal = plan.chain.reduce((sum, link) => sum + link.provenBytes, 0);
-    let committedAtMs = 0;
-    const memory = [new Uint8Array(WINDOW_BYTES), new Uint8Array(WINDOW_BYTES)];
-    for (const link of plan.chain) {
-      const walk = new VerifyingWalk(storage, readableSegment(prefix, link), committedAtMs, memory, signal);
-      await walk.run((bytes) => options.onProgress?.({ bytesRead: result.checkedBytes + bytes, bytesTotal }));
-      if (walk.finding !== undefined) findings.push(walk.finding);
-      result.segments++;
-      result.commits += walk.commits;
-      result.records += walk.records;
-      result.checkedBytes += walk.checkedBytes;
-      committedAtMs = walk.committedAtMs;
+    let bytesRead = 0;
+    const onBytes = (bytes: number): void => {
+      bytesRead += bytes;
+      options.onProgress?.({ bytesRead, bytesTotal });
+    };
+    const memory = Array.from({ length: 2 * SEGMENTS_AT_A_TIME }, () => new Uint8Array(VERIFY_WINDOW_BYTES));
+    const walks = plan.chain.map((link, index) => {
+      const at = 2 * (index % SEGMENTS_AT_A_TIME);
+      return new VerifyingWalk(storage, readableSegment(prefix, link), memory.slice(at, at + 2), onBytes, signal);
+    });
+    try {
+      let committedAtMs = 0;
+      for (const [index, walk] of walks.entries()) {
+        for (const ahead of walks.slice(index, index + SEGMENTS_AT_A_TIME)) ahead.start();
+        await walk.done();
+        const finding = walk.finding ?? (walk.firstAtMs < committedAtMs ? walk.found("WAL_CORRUPT", FIRST_FRAME_OFFSET, OLDER_FRAME) : undefined);
+        if (finding !== undefined) findings.push(finding);
+        result.segments++;
+        result.commits += walk.commits;
+        result.records += walk.records;
+        result.checkedBytes += walk.checkedBytes;
+        committedAtMs = Math.max(committedAtMs, walk.lastAtMs);
+      }
+    } finally {
+      for (const walk of walks) await walk.abandon();
     }
     const { tornTail } = plan;
     return {
@@ -106,133 +118,6 @@ async function look(options: VerifyOptions, prefix: StoragePrefix): Promise<LogV
     signal?.throwIfAborted();
     findings.push(asFinding(error, prefix));
     return { ...result, findings };
-  }
-}
-
-/** Where the body of a frame is: `at` in the file the frame, from `start` to `stop` in the window the body. */
-interface Body {
-  readonly at: number;
-  readonly start: number;
-  readonly stop: number;
-  readonly bodyCrc: number;
-  readonly recordCount: number;
-}
-
-/** Walks one segment through its proven end, a window at a time, the next one read ahead. Stops at the first thing that is wrong. */
-class VerifyingWalk {
-  finding: VerifyFinding | undefined;
-  commits = 0;
-  records = 0;
-  checkedBytes = 0;
-  committedAtMs: number;
-  readonly #storage: StorageBackend;
-  readonly #segment: ReadableSegment;
-  readonly #signal: AbortSignal | undefined;
-  #seq: number;
-  readonly #memory: Uint8Array[];
-  readonly #frame = newFrameHeader();
-  /** Of the window that is being checked. */
-  readonly #bodies: Body[] = [];
-
-  constructor(storage: StorageBackend, segment: ReadableSegment, committedAtMs: number, memory: Uint8Array[], signal: AbortSignal | undefined) {
-    this.#memory = memory;
-    this.#storage = storage;
-    this.#segment = segment;
-    this.#signal = signal;
-    this.committedAtMs = committedAtMs;
-    this.#seq = segment.firstSeq;
-  }
-
-  async run(onWindow: (checkedBytes: number) => void): Promise<void> {
-    const segment = this.#segment;
-    const limit = segment.provenBytes;
-    let offset = FIRST_FRAME_OFFSET;
-    let reading: Promise<Uint8Array | undefined> | undefined;
-    while (offset < limit) {
-      const bytes = await (reading ?? this.#read(offset, WINDOW_BYTES));
-      if (bytes === undefined) {
-        this.#found("WAL_SEGMENT_MISSING", undefined, "the segment is not there any more");
-        return;
-      }
-      const walked = this.#walk(bytes, offset, limit);
-      if (walked.next === offset) {
-        if (bytes.length < walked.needs && offset + walked.needs <= limit && bytes.length < limit - offset) {
-          reading = this.#read(offset, walked.needs);
-          continue;
-        }
-        this.#found("WAL_CORRUPT", offset, walked.reason);
-        return;
-      }
-      // The headers say where the next window begins: it is read while the bodies of this one are checked.
-      if (walked.next < limit) reading = this.#readAhead(walked.next);
-      if (!(await this.#checkBodies(bytes, offset))) return;
-      offset = walked.next;
-      this.checkedBytes = offset;
-      onWindow(offset);
-    }
-    this.checkedBytes = offset;
-    if (offset !== limit || this.#seq !== segment.lastSeq + 1) {
-      this.#found("WAL_CORRUPT", offset, `ends at ${offset} with record ${this.#seq - 1}, not at ${limit} with record ${segment.lastSeq}`);
-    }
-  }
-
-  /** Checks the headers of a window, and notes where the bodies are. */
-  #walk(bytes: Uint8Array, offset: number, limit: number): WalkEnd {
-    this.#bodies.length = 0;
-    return walkFrames(this.#segment, bytes, offset, limit, this.#frame, (frame, at, start, stop) => {
-      if (frame.firstSeq !== this.#seq) return `record ${frame.firstSeq} stands where record ${this.#seq} must be`;
-      if (frame.committedAtMs < this.committedAtMs) return "a frame is older than the one before it";
-      if (frame.bodyBytes > 0) this.#bodies.push({ at, start, stop, bodyCrc: frame.bodyCrc, recordCount: frame.recordCount });
-      this.#seq += frame.recordCount;
-      this.committedAtMs = frame.committedAtMs;
-      return undefined;
-    });
-  }
-
-  async #checkBodies(bytes: Uint8Array, offset: number): Promise<boolean> {
-    const { check } = this.#segment;
-    let since = 0;
-    for (const { at, start, stop, bodyCrc, recordCount } of this.#bodies) {
-      if (crc32c(bytes.subarray(start, stop), check.seedAt(at)) !== bodyCrc) {
-        this.#found("WAL_CORRUPT", at, "the checksum of a frame's body does not fit");
-        return false;
-      }
-      since += stop - start;
-      if (since >= TURN_BYTES) {
-        since = 0;
-        await Promise.resolve(); // A turn for the read that was begun, which takes a few to be on its way.
-      }
-      if (recordCount > 0) {
-        const records = new RecordCursor(bytes, start, stop, recordCount);
-        while (records.move()); // Only to see that they fill the commit.
-        if (records.corrupt) {
-          this.#found("WAL_CORRUPT", at, "the records of a commit do not fill it");
-          return false;
-        }
-        this.commits++;
-        this.records += recordCount;
-      }
-      this.checkedBytes = Math.max(offset, at);
-    }
-    return true;
-  }
-
-  #read(offset: number, length: number): Promise<Uint8Array | undefined> {
-    const range = { offset, length: Math.max(0, Math.min(length, this.#segment.provenBytes - offset)) };
-    // Two windows take turns: one is checked while the other is filled.
-    this.#memory.reverse();
-    const into = range.length <= WINDOW_BYTES ? this.#memory[0] : undefined;
-    return this.#storage.read(this.#segment.key, { range, into, signal: this.#signal });
-  }
-
-  #readAhead(offset: number): Promise<Uint8Array | undefined> {
-    const reading = this.#read(offset, WINDOW_BYTES);
-    reading.catch(() => undefined); // Thrown where it is awaited.
-    return reading;
-  }
-
-  #found(code: VerifyFinding["code"], offset: number | undefined, reason: string): void {
-    this.finding = { code, key: this.#segment.key, offset, reason };
   }
 }
 
@@ -274,5 +159,5 @@ const NOTHING = {
   closedCleanly: false,
 };
 
-const WINDOW_BYTES = 2 * 1024 * 1024;
-const TURN_BYTES = 16 * 1024;
+/** While the bytes of one are checked, those of the other are read. */
+const SEGMENTS_AT_A_TIME = 2;

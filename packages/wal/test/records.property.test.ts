@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { RecordCursor, splitRecords } from "../src/format/records.js";
+import { isWholeBody, RecordCursor, splitRecords } from "../src/format/records.js";
 import { encodeRecords } from "./support/segment-builder.js";
 
 const records = fc.array(fc.uint8Array({ maxLength: 20 }), { minLength: 1, maxLength: 12 });
@@ -40,6 +40,22 @@ describe("records of a commit", () => {
         if (split !== undefined) expect(encodeRecords(split)).toEqual(body);
       }),
     );
+  });
+
+  it("are whole for one who only looks exactly if they can be split", () => {
+    fc.assert(
+      fc.property(records, fc.integer({ min: -2, max: 2 }), fc.integer({ min: -5, max: 5 }), fc.nat(9), (values, difference, cut, before) => {
+        const body = encodeRecords(values);
+        const bytes = new Uint8Array(before + body.length + 2);
+        bytes.set(body, before);
+        const count = Math.max(0, values.length + difference);
+        const end = Math.max(before, before + body.length + cut);
+        const isWhole = end <= bytes.length && splitRecords(bytes.subarray(before, end), count) !== undefined;
+        expect(isWholeBody(bytes, before, end, count)).toBe(isWhole);
+      }),
+    );
+    const body = encodeRecords([new Uint8Array(3), new Uint8Array(0)]);
+    expect([1, 2, 3].map((count) => isWholeBody(body, 0, body.length, count))).toEqual([false, true, false]);
   });
 
   it("are views into the bytes around them", () => {

@@ -65,6 +65,17 @@ export class RecordCursor {
   }
 }
 
+/** Whether `bytes[bodyStart..bodyEnd)` is there and consists of exactly `recordCount` records. */
+export function isWholeBody(bytes: Uint8Array, bodyStart: number, bodyEnd: number, recordCount: number): boolean {
+  if (bodyEnd > bytes.length) return false;
+  let at = bodyStart;
+  for (let left = recordCount; left > 0; left -= 1) {
+    if (at + LENGTH_BYTES > bodyEnd) return false;
+    at += LENGTH_BYTES + readU32(bytes, at);
+  }
+  return at === bodyEnd;
+}
+
 /** All records of a body as views into it, or `undefined` if the body does not consist of exactly `recordCount` records. */
 export function splitRecords(body: Uint8Array, recordCount: number): Uint8Array[] | undefined {
   const cursor = new RecordCursor(body, 0, body.length, recordCount);
