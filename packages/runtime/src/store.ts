@@ -249,7 +249,7 @@ export class DurableRuntime<E extends EventPayloads, M> extends RuntimeView<E, M
       skipped: this.#found.loaded.skipped,
       findings: this.#found.findings,
       isBehind: this.#isBehind,
-      filesAreComplete: this.#projector && !projection?.isBehind && projection?.batch === undefined,
+      filesAreComplete: projection && !projection.isBehind && !projection.isTrimmed && projection.batch === undefined && projection.rewriting === undefined,
     };
   }
 

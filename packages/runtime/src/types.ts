@@ -256,7 +256,7 @@ export interface RuntimeHealth {
    * again. Until then mutations are refused with RUNTIME_CONFLICT.
    */
   readonly isBehind: boolean;
-  /** Whether every mutation so far is in the files. `undefined` where there are none. */
+  /** Whether every mutation so far is in the files; what was trimmed leaves them with the next checkpoint. `undefined` where there are none. */
   readonly filesAreComplete: boolean | undefined;
 }
 
