@@ -2,9 +2,10 @@ import { memoryDisk } from "@holdfast/storage";
 import { describe, expect, it } from "vitest";
 import { conformanceCases, runConformanceCase } from "../src/index.js";
 import { canaries } from "./support/canaries.js";
+import { detailCanaries } from "./support/detail-canaries.js";
 
 describe("a backend that breaks a rule fails the suite", () => {
-  for (const { broken, caughtBy, hangs, open } of canaries) {
+  for (const { broken, caughtBy, hangs, open } of [...canaries, ...detailCanaries]) {
     it(`${broken} (${caughtBy})`, async () => {
       const conformanceCase = conformanceCases.find((it) => `${it.chapter}: ${it.name}` === caughtBy);
       expect(conformanceCase, `no case has the name ${caughtBy}`).toBeDefined();

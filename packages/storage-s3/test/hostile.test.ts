@@ -74,6 +74,7 @@ describe("an answer", () => {
 
   it.each([
     ["another start", "bytes 0-3/10", "0123"],
+    ["another start, and the same end", "bytes 2-6/10", "23456"],
     ["another end", "bytes 3-5/10", "345"],
     ["another length", "bytes 3-6/10", "3456789"],
     ["no range", undefined, "3456"],

@@ -47,6 +47,8 @@ export const createCases: readonly ConformanceCase[] = [
       assert.equal(error.operation, "create");
       assert.ok(error.key?.endsWith(KEY), `the error's key is ${String(error.key)}`);
       assert.ok(!error.message.includes("second"), "the message shows the payload");
+      // It says what became of this call, which is what a caller decides by.
+      assert.ok(error.outcome === "not_applied" || error.outcome === "unknown", `the error's outcome is ${String(error.outcome)}`);
     },
 
     "a key that was removed is free again": async ({ backend, reopen }) => {

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { isHoldfastError, storageKey, storagePrefix } from "@holdfast/storage";
-import type { StorageErrorCode, StorageKey } from "@holdfast/storage";
+import type { StorageErrorCode, StorageKey, StoragePrefix } from "@holdfast/storage";
 import { appendableOf, chapter } from "../case.js";
 import type { ConformanceCase, ConformanceContext } from "../case.js";
 import { isAbsent, isThere, listed, rejection, rejectsWith, rejectsWithReason, sameBytes, streamed } from "../expect.js";
-import { choppedBody, gatedBody, lookedAtLater, oneTurn, piecesBody, sampleBytes, utf8 } from "../samples.js";
+import { choppedBody, collected, gatedBody, lookedAtLater, oneTurn, piecesBody, sampleBytes, utf8 } from "../samples.js";
 
 const KEY = storageKey("dir/object.bin");
 const FREE = storageKey("dir/free.bin");
@@ -59,6 +59,29 @@ export const hostileCases: readonly ConformanceCase[] = [
       for (const name of NOT_KEYS) throwsWith(() => storageKey(name), "STORAGE_INVALID_KEY", name);
       for (const name of NOT_PREFIXES) throwsWith(() => storagePrefix(name), "STORAGE_INVALID_KEY", name);
       return Promise.resolve();
+    },
+
+    "a name that is no key is refused by every call, also where no compiler was asked": async ({ backend }) => {
+      await backend.create(KEY, utf8("content"));
+      for (const name of ["", "..", "../escape.bin", "dir/../escape.bin", "/escape.bin", "dir/object", "dir/Object.bin", "dir/a\0.bin", "dir/.lock"]) {
+        if (!isTypedAsKey(name)) throw new Error("never");
+        await rejectsWith(backend.read(name), "STORAGE_INVALID_KEY");
+        await rejectsWith(backend.stream(name), "STORAGE_INVALID_KEY");
+        await rejectsWith(backend.stat(name), "STORAGE_INVALID_KEY");
+        await rejectsWith(backend.create(name, utf8("content")), "STORAGE_INVALID_KEY");
+        await rejectsWith(backend.replace(name, utf8("content")), "STORAGE_INVALID_KEY");
+        await rejectsWith(backend.remove([KEY, name]), "STORAGE_INVALID_KEY");
+        await rejectsWith(listed(backend, "", { after: name }), "STORAGE_INVALID_KEY");
+        if (backend.appendable !== undefined) await rejectsWith(backend.appendable.open(name, { mode: "create" }), "STORAGE_INVALID_KEY");
+      }
+      for (const name of ["..", "../", "/", "dir//", "Dir/"]) {
+        if (!isTypedAsPrefix(name)) throw new Error("never");
+        await rejectsWith(collected(backend.list(name)), "STORAGE_INVALID_KEY");
+        if (backend.appendable !== undefined) await rejectsWith(backend.appendable.lock(name), "STORAGE_INVALID_KEY");
+      }
+      // Of several keys none goes where one of them is none.
+      await isThere(backend, KEY, utf8("content"));
+      assert.equal((await listed(backend, "")).length, 1, "objects listed");
     },
 
     "a range that is no range is STORAGE_INVALID_ARGUMENT": async ({ backend }) => {
@@ -283,6 +306,15 @@ export const hostileCases: readonly ConformanceCase[] = [
     },
   }),
 ];
+
+/** As JavaScript calls: whatever it is, nobody has looked at it. */
+function isTypedAsKey(name: string): name is StorageKey {
+  return name.length >= 0;
+}
+
+function isTypedAsPrefix(name: string): name is StoragePrefix {
+  return name.length >= 0;
+}
 
 function throwsWith(action: () => unknown, code: StorageErrorCode, what: string): void {
   assert.throws(action, (error) => isHoldfastError(error) && error.code === code, `${JSON.stringify(what)} was taken`);

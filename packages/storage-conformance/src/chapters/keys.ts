@@ -75,10 +75,11 @@ export const keysCases: readonly ConformanceCase[] = chapter("keys", [], {
   },
 
   "an object and a directory of the same stem stand side by side": async ({ backend }) => {
-    const names = ["log.seg", "log/seg.a", "log/seg/a.x", "log/seg/a/b.x"];
+    // The object before its directory, and the other way round.
+    const names = ["log.seg", "log/seg.a", "log/seg/a.x", "log/seg/a/b.x", "wal/b.x", "wal.x"];
     for (const name of names) await backend.create(storageKey(name), utf8(name));
     for (const name of names) await isThere(backend, storageKey(name), utf8(name));
-    await backend.remove([storageKey("log.seg"), storageKey("log/seg/a.x")]);
+    await backend.remove(["log.seg", "log/seg/a.x", "wal/b.x", "wal.x"].map((name) => storageKey(name)));
     const left = await listed(backend, "");
     assert.deepEqual(
       left.map((entry) => entry.key),

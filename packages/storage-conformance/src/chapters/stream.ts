@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hasCode, storageKey } from "@holdfast/storage";
+import { hasCode, isHoldfastError, storageKey } from "@holdfast/storage";
 import type { ReadOptions, StorageBackend } from "@holdfast/storage";
 import fc from "fast-check";
 import { chapter } from "../case.js";
@@ -121,6 +121,18 @@ export const streamCases: readonly ConformanceCase[] = chapter("stream", [], {
     await backend.remove([KEY]);
     await backend.close();
     assert.equal(await (await reopen()).read(KEY), undefined);
+  },
+
+  "a stream that is read a second time gives everything or fails, and is not silently empty": async ({ backend }) => {
+    const content = sampleBytes(100_000, 1);
+    await backend.create(KEY, content);
+    const stream = await started(backend);
+    sameBytes(joined(await collected(stream)), content, "the first time");
+    const again = await (async () => collected(stream))().catch((error: unknown) => {
+      if (isHoldfastError(error)) return undefined;
+      throw error;
+    });
+    if (again !== undefined) sameBytes(joined(again), content, "the second time");
   },
 
   "several streams of one object do not disturb each other": async ({ backend }) => {

@@ -26,7 +26,7 @@ export interface Canary {
 /** The calls that are broken. `disk` is the same for all handles on the same contents. */
 type Change = (inner: StorageBackend, disk: MemoryDisk) => Partial<StorageBackend>;
 
-const canary = (broken: string, caughtBy: string, change: Change, hangs = false): Canary => ({
+export const canary = (broken: string, caughtBy: string, change: Change, hangs = false): Canary => ({
   broken,
   caughtBy,
   hangs,
@@ -39,7 +39,7 @@ const canary = (broken: string, caughtBy: string, change: Change, hangs = false)
 type FileChange = (inner: AppendFile) => Partial<AppendFile>;
 
 /** A canary whose append files are broken. */
-const fileCanary = (broken: string, caughtBy: string, change: FileChange): Canary =>
+export const fileCanary = (broken: string, caughtBy: string, change: FileChange): Canary =>
   canary(broken, caughtBy, (inner) => ({
     appendable: {
       ...appendableOf(inner),
@@ -48,7 +48,7 @@ const fileCanary = (broken: string, caughtBy: string, change: FileChange): Canar
   }));
 
 /** A canary whose `appendable` is broken. */
-const appendableCanary = (broken: string, caughtBy: string, change: (inner: AppendableStorage) => Partial<AppendableStorage>): Canary =>
+export const appendableCanary = (broken: string, caughtBy: string, change: (inner: AppendableStorage) => Partial<AppendableStorage>): Canary =>
   canary(broken, caughtBy, (inner) => ({ appendable: { ...appendableOf(inner), ...change(appendableOf(inner)) } }));
 
 /** Every one of them must be caught. */
@@ -651,7 +651,7 @@ export const canaries: readonly Canary[] = [
   })),
 ];
 
-function appendableOf(backend: StorageBackend): AppendableStorage {
+export function appendableOf(backend: StorageBackend): AppendableStorage {
   if (backend.appendable === undefined) throw new Error("no appendable");
   return backend.appendable;
 }
@@ -705,11 +705,11 @@ function freeLock(prefix: StoragePrefix): StorageLock {
   return { name: `${prefix}.lock`, release, [Symbol.asyncDispose]: release };
 }
 
-function alreadyExists(key: StorageKey): StorageError {
+export function alreadyExists(key: StorageKey): StorageError {
   return new StorageError("STORAGE_ALREADY_EXISTS", "there is one", { operation: "create", key });
 }
 
-async function whole(body: StorageBody): Promise<Uint8Array> {
+export async function whole(body: StorageBody): Promise<Uint8Array> {
   if (body instanceof Uint8Array) return body.slice();
   const pieces: Uint8Array[] = [];
   for await (const piece of body.open()) pieces.push(piece);
@@ -731,7 +731,7 @@ async function* pieceByPiece(inner: StorageBackend, key: StorageKey, size: numbe
   }
 }
 
-async function* inTurn<T>(items: readonly T[]): AsyncGenerator<T> {
+export async function* inTurn<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
 }
 
