@@ -6,10 +6,7 @@ import { obtain, serverNames, startServer, versionOf } from "./s3-servers.js";
 const REGION = "us-east-1";
 const BUCKET = "holdfast-test";
 
-/**
- * @param names Servers to take, the first that can be had; default: all that are known.
- * @returns `{ name, endpoint, bucket, region, accessKeyId, secretAccessKey, stop }`, or `{ missing }`: why there is none.
- */
+/** What goes in and comes out stands in s3-session.d.ts. */
 export async function openS3Session(names = serverNames) {
   const env = process.env;
   if (env.HOLDFAST_S3_ENDPOINT) {

@@ -4,7 +4,7 @@ import { nodeHttpPort, s3Backend } from "@holdfast/storage-s3";
 import type { BenchContext, RowResult } from "../row.js";
 import { startDelayProxy } from "./delay-proxy.js";
 import { countingPort, type Prices, type RequestCounts } from "./request-counts.js";
-import type { S3Session } from "./s3-session.js";
+import type { S3Session } from "../../../../scripts/s3-session.js";
 
 /** What every family of rows over a server is given. */
 export interface S3Context extends BenchContext {

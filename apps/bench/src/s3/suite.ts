@@ -12,7 +12,7 @@ import { idleFamily } from "./idle-rows.js";
 import { s3OpenFamily } from "./open-rows.js";
 import { s3RequestFamily } from "./request-rows.js";
 import type { S3Context, S3Family } from "./s3-context.js";
-import { openS3Session, type S3Session } from "./s3-session.js";
+import { openS3Session, type S3Session } from "../../../../scripts/s3-session.js";
 import { parseS3Options, type S3Options } from "./suite-options.js";
 
 /** The word by which the suite is called. */
@@ -29,7 +29,7 @@ export async function runS3Suite(args: readonly string[]): Promise<number> {
   const options = parseS3Options(args, [...SERVER_FAMILIES, idleFamily].map(({ id }) => id));
   const scratch = await openScratch(options.directory);
   const chosen = SERVER_FAMILIES.filter((family) => isChosen(family.id, options));
-  const session = chosen.length === 0 ? { missing: "not asked for" } : await openS3Session(options.server).catch((error: unknown) => {
+  const session = chosen.length === 0 ? { missing: "not asked for" } : await openS3Session(options.server === undefined ? undefined : [options.server]).catch((error: unknown) => {
     scratch.remove();
     throw error;
   });

@@ -10,7 +10,7 @@ import { TOKENS_PER_CHILD } from "../work/child-options.js";
 import { parseClaim } from "../work/claims.js";
 import type { Finding } from "../work/log-ledger.js";
 import { openWorkspace } from "../workspace.js";
-import { openS3Session, type S3Session } from "./s3-session.js";
+import { openS3Session, type S3Session } from "../../../../../scripts/s3-session.js";
 import { TakeoverLedger } from "./takeover-ledger.js";
 import { KEY_VARIABLES, openStore, type TakeoverOptions, type TakeoverPlace } from "./takeover-options.js";
 
@@ -30,7 +30,7 @@ export interface TakeoverRungOptions {
 export async function runTakeover(options: TakeoverRungOptions): Promise<number> {
   const workspace = openWorkspace(options.directory);
   try {
-    const session = await openS3Session(options.server);
+    const session = await openS3Session(options.server === undefined ? undefined : [options.server]);
     if ("missing" in session) return publish(skippedResult("takeover", options.seed, session.missing), options.json);
     try {
       return publish(await takeOverAgainAndAgain(options, session), options.json);
