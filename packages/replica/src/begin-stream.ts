@@ -49,7 +49,7 @@ export async function beginStream(options: BeginStreamOptions): Promise<BegunStr
   const base = (await beginWithSnapshot(options, generation)) ?? (await beginEmpty(options, generation));
   if (client.register !== undefined && (await register(options, client.register, generation, newest.lastNumber)) !== generation) {
     // Somebody else has begun one meanwhile. Nobody knows of this one.
-    await client.deleteGeneration(generation, options);
+    await client.deleteGeneration(generation, { signal: options.signal });
     return beginStream(options);
   }
   return (await takeOver(options, { base, newestIndex: 0n })) ?? beginStream(options);
@@ -156,9 +156,15 @@ async function compare(source: ReplicationSource, end: StreamEnd | LogBase, sign
   const last = lastCommit?.records.at(-1);
   // Trimmed up to there: there is nothing left to compare.
   if (last === undefined || source.firstSeq === nextSeq) return "same";
-  const record = await source.get(nextSeq - 1, { signal });
-  if (record === undefined) return "unseen";
-  return Buffer.compare(record.value, last) === 0 ? "same" : "different";
+  try {
+    const record = await source.get(nextSeq - 1, { signal });
+    if (record === undefined) return "unseen";
+    return Buffer.compare(record.value, last) === 0 ? "same" : "different";
+  } catch (error) {
+    // Trimmed since the source last looked, and now it knows.
+    if (!hasCode(error, "WAL_TRIMMED") || source.firstSeq < nextSeq) throw error;
+    return compare(source, end, signal);
+  }
 }
 
 /** Of a log that does not tell everything itself: the oldest snapshot that it goes on behind. `undefined`: it tells everything, or there is none. */

@@ -1,8 +1,10 @@
 import type { CallOptions } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
 import type { SnapshotInfo, WalSegmentInfo } from "./infos.js";
+import { findNewestIndex } from "./newest-index.js";
 import { formatIndex } from "./numbers.js";
 import { formatPos } from "./pos.js";
+import { registeredGenerations } from "./registered-generations.js";
 import type { ReplicaClient } from "./replica-client.js";
 
 /** From when to when something was written, Unix milliseconds by the storage's clock. */
@@ -15,8 +17,6 @@ export interface TimeBounds {
 export interface SkippedGeneration {
   readonly generation: string;
   readonly error: unknown;
-  /** Whether it was begun later than the one that was found, as the register says. */
-  readonly isLater: boolean;
 }
 
 /** What `findLatestGeneration` found. */
@@ -68,17 +68,14 @@ export async function replicaTimeBounds(client: ReplicaClient, options?: CallOpt
  * @throws REPLICA_NO_GENERATION, if none has a snapshot. REPLICA_CORRUPT: the register is damaged.
  */
 export async function findLatestGeneration(client: ReplicaClient, options?: CallOptions): Promise<LatestGeneration> {
-  const later: SkippedGeneration[] = [];
-  for (const number of (await client.register?.numbers(options) ?? []).toReversed()) {
-    const generation = (await client.register?.read(number, options))?.generation;
-    if (generation === undefined) continue;
-    const found = await boundsOrError(client, generation, options);
-    if ("bounds" in found) return { ...found, skipped: later };
-    later.push({ ...found, isLater: true });
+  const { latest: registered, without } = await registeredGenerations(client, options);
+  if (registered !== undefined) {
+    const skipped = without.map((generation) => ({ generation, error: noSnapshot("findLatestGeneration", generation) }));
+    return { generation: registered, bounds: await generationTimeBounds(client, registered, options), skipped };
   }
   const { found, skipped } = await boundedGenerations("findLatestGeneration", client, options);
   const latest = found.reduce((best, it) => (it.bounds.maxMs > best.bounds.maxMs ? it : best));
-  return { ...latest, skipped: skipped.map((it) => later.find(({ generation }) => generation === it.generation) ?? it) };
+  return { ...latest, skipped };
 }
 
 /** The highest index of a snapshot. @throws REPLICA_NO_SNAPSHOT. */
@@ -90,16 +87,15 @@ export async function findMaxSnapshotIndex(client: ReplicaClient, generation: st
 
 /** The highest index of a WAL segment. @throws REPLICA_NO_WAL_SEGMENT. */
 export async function findMaxWalIndex(client: ReplicaClient, generation: string, options?: CallOptions): Promise<bigint> {
-  const last = await lastOf(client.walSegments(generation, options));
-  if (last === undefined) throw noWalSegment("findMaxWalIndex", generation);
-  return last.index;
+  const index = await findNewestIndex(client, generation, 0n, options);
+  if (index === undefined) throw noWalSegment("findMaxWalIndex", generation);
+  return index;
 }
 
 /** The highest index of a snapshot or WAL segment. @throws REPLICA_NO_SNAPSHOT. */
 export async function findMaxIndex(client: ReplicaClient, generation: string, options?: CallOptions): Promise<bigint> {
   const snapshotIndex = await findMaxSnapshotIndex(client, generation, options);
-  const last = await lastOf(client.walSegments(generation, options));
-  return last !== undefined && last.index > snapshotIndex ? last.index : snapshotIndex;
+  return (await findNewestIndex(client, generation, snapshotIndex, options)) ?? snapshotIndex;
 }
 
 /** The highest index of a snapshot that is at most `index`. @throws REPLICA_NO_SNAPSHOT. */
@@ -160,25 +156,15 @@ async function boundedGenerations(
   const found: BoundedGeneration[] = [];
   const skipped: SkippedGeneration[] = [];
   for (const generation of await client.generations(options)) {
-    const it = await boundsOrError(client, generation, options);
-    if ("bounds" in it) found.push(it);
-    else skipped.push({ ...it, isLater: false });
+    try {
+      found.push({ generation, bounds: await generationTimeBounds(client, generation, options) });
+    } catch (error) {
+      options?.signal?.throwIfAborted();
+      skipped.push({ generation, error });
+    }
   }
   if (found.length > 0) return { found, skipped };
   throw new ReplicaError("REPLICA_NO_GENERATION", "no generation available", { operation, cause: skipped[0]?.error });
-}
-
-async function boundsOrError(
-  client: ReplicaClient,
-  generation: string,
-  options: CallOptions | undefined,
-): Promise<BoundedGeneration | { readonly generation: string; readonly error: unknown }> {
-  try {
-    return { generation, bounds: await generationTimeBounds(client, generation, options) };
-  } catch (error) {
-    options?.signal?.throwIfAborted();
-    return { generation, error };
-  }
 }
 
 async function boundsOf(infos: AsyncIterable<{ readonly createdAtMs: number }>): Promise<TimeBounds | undefined> {
@@ -190,8 +176,8 @@ async function boundsOf(infos: AsyncIterable<{ readonly createdAtMs: number }>):
   return bounds;
 }
 
-async function lastOf<T extends SnapshotInfo | WalSegmentInfo>(infos: AsyncIterable<T>): Promise<T | undefined> {
-  let last: T | undefined;
+async function lastOf(infos: AsyncIterable<SnapshotInfo>): Promise<SnapshotInfo | undefined> {
+  let last: SnapshotInfo | undefined;
   for await (const info of infos) last = info;
   return last;
 }

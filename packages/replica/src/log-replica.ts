@@ -27,20 +27,15 @@ export interface IndexOpening {
 export interface ListIndexesOptions extends CallOptions {
   /** Only indexes below this one. */
   readonly belowIndex?: bigint | undefined;
-  /** No more segments than this: the last index may then lack some. */
-  readonly limit?: number | undefined;
 }
 
 /** The WAL of a generation, by index. Holds all infos. */
-export async function listIndexes(client: WalSource, generation: string, fromIndex: bigint, { belowIndex, limit = Infinity, signal }: ListIndexesOptions): Promise<readonly ListedIndex[]> {
+export async function listIndexes(client: WalSource, generation: string, fromIndex: bigint, { belowIndex, signal }: ListIndexesOptions): Promise<readonly ListedIndex[]> {
   const indexes: { index: bigint; segments: WalSegmentInfo[] }[] = [];
-  let left = limit;
   for await (const segment of client.walSegments(generation, { fromIndex, signal })) {
     if (belowIndex !== undefined && segment.index >= belowIndex) break;
     if (indexes.at(-1)?.index !== segment.index) indexes.push({ index: segment.index, segments: [] });
     indexes.at(-1)?.segments.push(segment);
-    left -= 1;
-    if (left === 0) break;
   }
   return indexes;
 }

@@ -65,6 +65,14 @@ export async function writeLogSnapshot({
 /** When the last record of a snapshot was committed, or, where that is gone, a time that is not before it. */
 async function commitTime(source: ReplicationSource, { seq, createdAtMs }: { readonly seq: number; readonly createdAtMs: number }, signal: AbortSignal | undefined): Promise<number> {
   if (seq === 0) return 0;
-  for await (const { committedAtMs } of source.readBatches({ from: Math.max(seq, source.firstSeq), limit: 1, signal })) return committedAtMs;
-  return createdAtMs;
+  for (let from = Math.max(seq, source.firstSeq); ; ) {
+    try {
+      for await (const { committedAtMs } of source.readBatches({ from, limit: 1, signal })) return committedAtMs;
+      return createdAtMs;
+    } catch (error) {
+      // Trimmed since the source last looked, and now it knows.
+      if (!hasCode(error, "WAL_TRIMMED") || source.firstSeq <= from) throw error;
+      from = source.firstSeq;
+    }
+  }
 }

@@ -28,7 +28,9 @@ export async function* readTarget(
   }
   // Whether more was committed until then cannot be told.
   if (plan.broken !== undefined) throw plan.broken;
-  if (seq !== Infinity) throw notThere(plan, reached, seq);
+  // A snapshot that is damaged tells all the same what was there.
+  const least = seq === Infinity ? Math.max(reached, ...plan.skipped.map((skipped) => skipped.seq ?? 0)) : seq;
+  if (reached < least) throw notThere(plan, reached, least);
 }
 
 function notThere({ generation, indexes }: RestorePlan, lastSeq: number, wantedSeq: number): ReplicaError {

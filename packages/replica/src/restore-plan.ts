@@ -21,6 +21,8 @@ export interface RestoreTarget {
 export interface SkippedSnapshot {
   readonly generation: string;
   readonly index: bigint;
+  /** What it is of; `undefined`: its beginning cannot be read. Less than that is never taken for all there is. */
+  readonly seq: number | undefined;
   /** REPLICA_CORRUPT, with `key` and `offset` where the object itself is damaged, or REPLICA_OBJECT_GONE. */
   readonly error: HoldfastError;
 }
@@ -65,9 +67,9 @@ export async function planRestore(
 }
 
 /** The error of a snapshot as a reason to pass over it; `undefined` if it is none. */
-export function asSkipped({ generation, index }: { readonly generation: string; readonly index: bigint }, error: unknown): SkippedSnapshot | undefined {
+export function asSkipped({ generation, index, seq }: Pick<LogBase, "generation" | "index"> & { readonly seq?: number }, error: unknown): SkippedSnapshot | undefined {
   if (!isLoss(error)) return undefined;
-  return { generation, index, error: hasCode(error, "REPLICA_NOT_FOUND") ? gone(generation, index, error) : error };
+  return { generation, index, seq, error: hasCode(error, "REPLICA_NOT_FOUND") ? gone(generation, index, error) : error };
 }
 
 async function newestBase(

@@ -2,6 +2,7 @@ import { hasCode, type CallOptions } from "@holdfast/storage";
 import { ReplicaError } from "./errors.js";
 import { BEGIN_BYTES, CLAIM_BYTES, type StreamCommit } from "./format/log-stream.js";
 import { listIndexes, type ListedIndex } from "./log-replica.js";
+import { findNewestIndex } from "./newest-index.js";
 import { formatPos } from "./pos.js";
 import type { ReplicaClient } from "./replica-client.js";
 import { StreamReader } from "./stream-reader.js";
@@ -33,9 +34,9 @@ export interface GenerationEnd {
  * @throws REPLICA_GAP: the segment that the newest index begins with is gone. REPLICA_CORRUPT. What the storage says.
  */
 export async function findEnd(client: ReplicaClient, generation: string, fromIndex: bigint, options: CallOptions): Promise<GenerationEnd> {
-  const newest = await listNewest(client, generation, fromIndex, options);
-  const end = (await endIn(client, generation, newest, options)) ?? (await findEndBelow(client, generation, newest[0]?.index ?? fromIndex, options));
-  return { end, freeIndex: (newest.at(-1)?.index ?? fromIndex - 1n) + 1n };
+  const newest = await findNewestIndex(client, generation, fromIndex, options);
+  const freeIndex = newest === undefined ? fromIndex : newest + 1n;
+  return { end: await findEndBelow(client, generation, freeIndex, options), freeIndex };
 }
 
 /** The end of the indexes below one. Looked for there first, since it is seldom far. @throws As {@link findEnd}. */
@@ -48,22 +49,6 @@ export async function findEndBelow(client: ReplicaClient, generation: string, in
     below = fromIndex;
   }
   return undefined;
-}
-
-/** The indexes from one on; where they are many, only the newest of them, found by halving. */
-async function listNewest(client: ReplicaClient, generation: string, fromIndex: bigint, options: CallOptions): Promise<readonly ListedIndex[]> {
-  const listed = await listIndexes(client, generation, fromIndex, { ...options, limit: LISTED_AT_ONCE });
-  if (listed.reduce((sum, { segments }) => sum + segments.length, 0) < LISTED_AT_ONCE) return listed;
-  let newest = listed.at(-1)?.index ?? fromIndex;
-  let behind: bigint | undefined;
-  for (let step = 1n; behind === undefined || behind - newest > 1n; ) {
-    const probe: bigint = behind === undefined ? newest + step : (newest + behind) / 2n;
-    const [found] = await listIndexes(client, generation, probe, { ...options, limit: 1 });
-    if (found === undefined) behind = probe;
-    else newest = found.index;
-    step *= 2n;
-  }
-  return listIndexes(client, generation, newest, options);
 }
 
 /** Of the newest of these indexes that has begun. */
@@ -111,8 +96,6 @@ function startGone(generation: string, index: bigint, cause?: unknown): ReplicaE
   return new ReplicaError("REPLICA_GAP", `wal not found: ${position}, with which the newest WAL begins`, { operation: "openReplicator", position, cause });
 }
 
-/** As many as one request lists. */
-const LISTED_AT_ONCE = 1000;
 
 function nextSeqOf({ firstSeq, records }: StreamCommit): number {
   return firstSeq + records.length;

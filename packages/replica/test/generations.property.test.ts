@@ -134,9 +134,9 @@ async function walOf(client: ReplicaClient, generation: string): Promise<number>
 }
 
 it.each([
-  ["memory", memoryPlace, 20],
-  ["a simulated disk", diskPlace, 8],
-  ["a simulated object store", objectsPlace, 8],
+  ["memory", memoryPlace, 12],
+  ["a simulated disk", diskPlace, 5],
+  ["a simulated object store", objectsPlace, 5],
 ] as const)("replicators that begin at the same time begin one generation: on %s", async (_, make, numRuns) => {
   await fc.assert(
     fc.asyncProperty(adversaryArbitrary(), fc.integer({ min: 2, max: 3 }), async (adversary, replicators) => {
@@ -194,6 +194,6 @@ it("two replicators whose log departed from its generation begin one new generat
       };
       await place.run(work());
     }),
-    { numRuns: 6 * TIMES },
+    { numRuns: 4 * TIMES },
   );
 }, 60_000 * TIMES);

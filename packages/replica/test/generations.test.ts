@@ -2,11 +2,11 @@ import { memoryBackend, StorageError, storageKey, storagePrefix, type StorageBac
 import { openLog, type Log } from "@holdfast/wal";
 import { describe, expect, it } from "vitest";
 import { findEnd } from "../src/stream-end.js";
-import { findLatestGeneration } from "../src/find.js";
+import { findLatestGeneration, findMaxWalIndex } from "../src/find.js";
 import { encodeBegin, encodeClaim } from "../src/format/log-stream.js";
 import type { ReplicaLayoutName } from "../src/layouts.js";
 import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
-import { openReplicator } from "../src/replicator.js";
+import { openReplicator, type ReplicationSource } from "../src/replicator.js";
 import { verify } from "../src/restore.js";
 
 const LOG_ID = "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf";
@@ -182,10 +182,12 @@ describe("the end of a generation", () => {
     expect(freeIndex).toBe(1300n);
     expect(lists).toBeLessThan(25);
     expect(listed).toBeLessThan(1100);
-    // From the newest index it is one list.
+    expect(await findMaxWalIndex(client, generation)).toBe(1299n);
+    expect(lists).toBeLessThan(50);
+    // From the newest index it is two lists of what there is.
     [lists, listed] = [0, 0];
     await findEnd(client, generation, 1299n, {});
-    expect([lists, listed]).toEqual([1, 1]);
+    expect([lists, listed]).toEqual([2, 2]);
   });
 
   it("is looked for below indexes that were claimed and left", async () => {
@@ -224,6 +226,36 @@ describe("the end of a generation", () => {
     const refusal = how === "gone" ? { code: "REPLICA_GAP", position: `${generation}/${"0".repeat(16)}:${"0".repeat(16)}` } : { code: "REPLICA_CORRUPT", key };
     await expect(openReplicator({ source: log, target: client })).rejects.toMatchObject(refusal);
     await expect(verify({ from: client })).rejects.toMatchObject(refusal);
+    await log.close();
+  });
+
+  it.each([4, 5])("is gone on from, or not, as the log tells when it is trimmed to %i while the two are compared", async (firstSeq) => {
+    const client = clientOf(memoryBackend());
+    const log = await logOf(3);
+    const generation = await ship(log, client);
+    for (const seq of [4, 5]) await log.append(new Uint8Array(1).fill(seq));
+    await log.trim(firstSeq);
+    // As a reader knows it, that has not looked since; opening asks for the first record, and comparing for the last one that is there.
+    let [known, asked] = [1, 0];
+    const source: ReplicationSource = {
+      get firstSeq() {
+        return known;
+      },
+      logId: log.logId,
+      async get(...args) {
+        asked += 1;
+        if (asked === 1) return undefined;
+        known = firstSeq;
+        return log.get(...args);
+      },
+      readBatches: (range) => log.readBatches(range),
+    };
+    const replicator = await openReplicator({ source, target: client, batchMs: 60_000 });
+    await replicator.sync();
+    await replicator.close();
+    // Behind record 3 nothing is missing if the log begins with record 4.
+    expect(replicator.status().generation === generation).toBe(firstSeq === 4);
+    expect(await verify({ from: client })).toMatchObject({ generation: replicator.status().generation, firstSeq: firstSeq === 4 ? 1 : 5, seq: 5 });
     await log.close();
   });
 });

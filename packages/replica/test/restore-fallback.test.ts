@@ -1,4 +1,4 @@
-import { memoryBackend, storagePrefix, type StorageBackend, type StorageKey } from "@holdfast/storage";
+import { memoryBackend, storageKey, storagePrefix, type StorageBackend, type StorageKey } from "@holdfast/storage";
 import { openStateStore, snapshotStore } from "@holdfast/snapshot";
 import { openLog, openLogReader } from "@holdfast/wal";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
 import { openReplicator } from "../src/replicator.js";
 import { planRestore, type SkippedSnapshot } from "../src/restore-plan.js";
 import { restore, verify } from "../src/restore.js";
+import { storages } from "./support/storages.js";
 
 type Objects = ReadonlyMap<StorageKey, Uint8Array>;
 
@@ -27,7 +28,10 @@ function harmed(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.map((byte, index) => (index === at ? byte ^ 0x10 : byte));
 }
 
-describe.each(["native", "litestream-v0.4"] as const)("where snapshots are damaged (%s)", (layout) => {
+describe.each([
+  { layout: "native", places: [undefined, 15, 9], step: 1 },
+  { layout: "litestream-v0.4", places: [9], step: 3 },
+] as const)("where snapshots are damaged ($layout)", ({ layout, places, step }) => {
   const COMMITS = 16;
   const EVERY = 4;
   let objects: Objects;
@@ -71,7 +75,7 @@ describe.each(["native", "litestream-v0.4"] as const)("where snapshots are damag
     return { numbers, skipped };
   }
 
-  it.each([undefined, 15, 12, 9, 2])("the newest whole one is taken, and the others are told of: up to %s", async (seq) => {
+  it.each(places)("the newest whole one is taken, and the others are told of: up to %s", async (seq) => {
     const last = seq ?? COMMITS;
     const usable = snapshots.filter((_, at) => at * EVERY <= last);
     for (let damage = 0; damage < 2 ** usable.length; damage++) {
@@ -95,7 +99,7 @@ describe.each(["native", "litestream-v0.4"] as const)("where snapshots are damag
     const key = snapshots.at(-1)!;
     const whole = objects.get(key)!;
     const harms = [
-      ...Array.from(whole, (_, at) => harmed(whole, at)),
+      ...Array.from(whole.filter((__, at) => at % step === 0), (_, at) => harmed(whole, at * step)),
       ...Array.from({ length: 12 }, (_, at) => whole.slice(0, Math.floor((whole.length * at) / 12))),
       objects.get(snapshots[2]!)!,
     ];
@@ -134,6 +138,44 @@ describe.each(["native", "litestream-v0.4"] as const)("where snapshots are damag
     expect(told).toHaveLength(6);
     expect(told).toEqual(told.map(() => [key]));
   });
+});
+
+it.each(storages)("a damaged snapshot and a break in the WAL on %s", async (_, open) => {
+  const place = await open();
+  const work = async (): Promise<void> => {
+    const { storage, clock } = place;
+    const target = replicaClient({ storage, prefix: "copy", layout: "native", clock });
+    const source = memoryBackend();
+    const store = await openStateStore<readonly number[], number>({ storage: source, prefix: "numbers", initial: [], apply: (state, event) => [...state, event], snapshot: { keep: 1 }, log: { idleMarkerMs: 1 } });
+    const reader = await openLogReader({ storage: source, prefix: "numbers/log", pollMs: 1 });
+    const replicator = await openReplicator({ source: reader, snapshots: snapshotStore({ storage: source, prefix: "numbers" }), target, clock, batchMs: 60_000 });
+    for (let n = 1; n <= 6; n++) {
+      await store.commit(n);
+      if (n % 2 === 0) await store.snapshot();
+      await reader.get(n);
+      await replicator.sync();
+    }
+    await replicator.close();
+    await reader.close();
+    await store.close();
+    const [generation = ""] = await target.generations();
+    const indexes: bigint[] = [];
+    for await (const { index } of target.snapshots(generation)) indexes.push(index);
+    const key = storageKey(`copy/generations/${generation}/snapshots/${String(indexes.at(-1)).padStart(20, "0")}.snapshot.lz4`);
+    const whole = (await storage.read(key)) ?? new Uint8Array();
+    await storage.replace(key, harmed(whole, whole.length - 5));
+    const numbers = snapshotStore({ storage, prefix: "numbers", clock });
+    const answer = await restore({ from: target, to: storage, prefix: "numbers/log", snapshots: numbers, clock });
+    expect(answer).toMatchObject({ seq: 6, snapshotSeq: 4, records: 2, skipped: [{ generation, index: indexes.at(-1), error: { code: "REPLICA_CORRUPT", key } }] });
+    const again = await openStateStore<readonly number[], number>({ storage, prefix: "numbers", initial: [], apply: (state, event) => [...state, event] });
+    expect(again.state).toEqual([1, 2, 3, 4, 5, 6]);
+    await again.close();
+    await target.deleteWalSegments([{ generation, index: indexes.at(-2) ?? 0n, offset: 0n }]);
+    await expect(verify({ from: target })).rejects.toMatchObject({ code: "REPLICA_GAP", position: expect.stringContaining(generation) as string });
+    expect(await verify({ from: target, seq: 4 })).toMatchObject({ seq: 4 });
+  };
+  await place.run(work());
+  await place.close();
 });
 
 /** Of a client, bound to it, so that what is made of it reaches its private fields. */
