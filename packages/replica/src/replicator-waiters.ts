@@ -1,3 +1,5 @@
+import { onAbort } from "@holdfast/storage";
+
 /** What somebody waits for: a record in the replica, or the end of a pass through everything that was new when it began. */
 export type Awaited = { readonly seq: number } | { readonly pass: number };
 
@@ -27,8 +29,8 @@ export class Waiters {
       waiter = { awaited, resolve, reject };
     });
     this.#waiters.add(waiter);
-    signal?.addEventListener("abort", abandon);
-    await settled.finally(() => signal?.removeEventListener("abort", abandon));
+    const letGo = onAbort(signal, abandon);
+    await settled.finally(letGo);
   }
 
   /** Records below `arrivedBelow` are in the replica, and this pass has ended; `undefined`: none has. */
