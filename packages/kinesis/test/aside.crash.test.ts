@@ -1,7 +1,7 @@
 import { exhaust } from "@holdfast/storage-sim";
+import { runs } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { loadKinesisState, salvageKinesis } from "../src/index.js";
-import { runs } from "./support/runs.js";
 import { backend, contents, fill, filesIn, newSim, open, type Sim } from "./support/sim.js";
 import { vector } from "./support/vectors.js";
 

@@ -1,8 +1,8 @@
 import { hasCode } from "@holdfast/storage";
 import { exhaust, sample, type Adversary } from "@holdfast/storage-sim";
+import { runs } from "@holdfast/test-worlds";
 import { expect, it } from "vitest";
 import type { KinesisDirectory, KinesisDirectoryOptions } from "../src/index.js";
-import { runs } from "./support/runs.js";
 import { contents, newSim, open, type Sim } from "./support/sim.js";
 
 /*

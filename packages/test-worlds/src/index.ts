@@ -1,5 +1,6 @@
 export { freePath } from "./free-path.js";
 export { places, type Place } from "./places.js";
+export { isThorough, runs } from "./runs.js";
 export { simulatedBucket, simulatedDirectory, simulatedPorts, type SimulatedPorts } from "./simulated.js";
 export { storages } from "./storages.js";
 export { driven, worlds, type World } from "./worlds.js";

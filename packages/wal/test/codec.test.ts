@@ -1,12 +1,12 @@
 import { inspect } from "node:util";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { runs } from "@holdfast/test-worlds";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import fc from "fast-check";
 import { bytesCodec, json, openLog, openLogReader, type Codec, type Log } from "../src/index.js";
 import { memoryPlace, type Place } from "./support/backends.js";
 import { all, bytesOf, walError } from "./support/expecting.js";
 import { Follower } from "./support/follower.js";
-import { runs } from "./support/runs.js";
 
 /** Stands in payloads, and must stand in no error. */
 const SECRET = "hunter2-secret";

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { StorageBackend } from "@holdfast/storage";
+import { isThorough } from "@holdfast/test-worlds";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openLog, verifyLog, type Log, type LogOptions, type LogProblemEvent } from "../src/index.js";
 import { directoryPlace, type DirectoryPlace } from "./support/backends.js";
@@ -7,7 +8,6 @@ import { all, bytesOf, holdfastError, payload, settled, texts, until, walError }
 import { faultPort, type Fault, type FaultPort, type FaultPortOptions, type PortCall } from "./support/fault-port.js";
 import { History, textOf } from "./support/history.js";
 import { ManualClock } from "./support/manual-clock.js";
-import { isThorough } from "./support/runs.js";
 
 const MIB = 1024 * 1024;
 

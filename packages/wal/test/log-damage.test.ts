@@ -1,10 +1,10 @@
+import { isThorough } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { decodeFrameHeader, decodeSegmentHeader, FIRST_FRAME_OFFSET, FRAME_HEADER_BYTES, frameCheck, FrameKind, place as placed, roundUp } from "../src/format/segment.js";
 import { openLog, openLogReader, verifyLog, WalError, type Log } from "../src/index.js";
 import { contents, memory, memoryPlace, stores, type Place, type Store } from "./support/backends.js";
 import { bytesOf, show, settled, texts, walError } from "./support/expecting.js";
 import { ManualClock } from "./support/manual-clock.js";
-import { isThorough } from "./support/runs.js";
 
 /*
  * Logs as the writer leaves them, harmed, and then opened, read, verified and written to by the real code. That every harm is

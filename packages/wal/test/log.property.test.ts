@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { runs } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { mergeLog, openLog, openLogReader, verifyLog, type Log, type LogOptions, type LogReader, type ReadRange } from "../src/index.js";
 import { directoryPlace, memoryPlace, type Place } from "./support/backends.js";
@@ -6,7 +7,6 @@ import { all, payload, rejection, turns, walError } from "./support/expecting.js
 import { Follower } from "./support/follower.js";
 import { textOf } from "./support/history.js";
 import { ManualClock } from "./support/manual-clock.js";
-import { runs } from "./support/runs.js";
 import { simDiskPlace, simObjectsPlace } from "./support/simulated-places.js";
 
 /*

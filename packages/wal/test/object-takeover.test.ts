@@ -1,10 +1,10 @@
 import { hasCode, memoryBackend, memoryDisk, type StorageBackend } from "@holdfast/storage";
+import { runs } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { mergeLog, openLog, openLogReader, type Log } from "../src/index.js";
 import { disturbed, type Fate } from "./support/disturbed-storage.js";
 import { bytesOf, texts, walError } from "./support/expecting.js";
 import { ObjectLedger } from "./support/object-ledger.js";
-import { runs } from "./support/runs.js";
 import { Seeded, Turns } from "./support/seeded.js";
 
 const PREFIX = "orders";

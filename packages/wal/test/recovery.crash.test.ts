@@ -1,10 +1,10 @@
 import { memoryBackend, memoryDisk, type MemoryDisk, type StorageBackend } from "@holdfast/storage";
+import { isThorough } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { openLog, verifyLog, type Log, type LogOptions } from "../src/index.js";
 import { turns } from "./support/expecting.js";
 import { dyingBackend, type Death } from "./support/dying-backend.js";
 import { History } from "./support/history.js";
-import { isThorough } from "./support/runs.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 /*
