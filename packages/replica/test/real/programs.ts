@@ -13,7 +13,7 @@ export const newerLitestream: string | undefined = fromEnvironment("HOLDFAST_LIT
 export const lz4Judge: string | undefined = fromEnvironment("HOLDFAST_LZ4_JUDGE");
 
 /** Python, for its SQLite. */
-const python = fromEnvironment("HOLDFAST_PYTHON") ?? "python3";
+const python = "python3";
 
 /** A directory that is removed behind the work. */
 export async function inScratch<T>(work: (directory: string) => Promise<T>): Promise<T> {
