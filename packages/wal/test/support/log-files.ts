@@ -1,7 +1,6 @@
 import { crc32c } from "@holdfast/bytes";
 
 import { planRecovery, type PlanAnswer, type PlanRequest, type RecoveredPlan, type RecoveryPlan } from "../../src/format/plan.js";
-import { splitRecords } from "../../src/format/records.js";
 import { IDENTITY_BYTES, identifySegment, scanSegment, type SegmentScan } from "../../src/format/scan.js";
 import { frameEnd, type WalkedFrame } from "../../src/format/walk.js";
 import { SCAN_WINDOW_BYTES } from "../../src/format/window.js";
@@ -16,6 +15,7 @@ import {
   roundUp,
   type SegmentHeader,
 } from "../../src/format/segment.js";
+import { splitRecords } from "./segment-builder.js";
 
 /** Segment files by number. */
 export type LogFiles = ReadonlyMap<number, Uint8Array>;

@@ -165,6 +165,19 @@ export function encodeRecords(records: readonly Uint8Array[]): Uint8Array {
   return body;
 }
 
+/** The records of a body as views into it, or `undefined` if it does not consist of exactly `count` of them. */
+export function splitRecords(body: Uint8Array, count: number): Uint8Array[] | undefined {
+  const records: Uint8Array[] = [];
+  let rest = body;
+  while (records.length < count) {
+    const length = rest.length < 4 ? Infinity : new DataView(rest.buffer, rest.byteOffset).getUint32(0, true);
+    if (length > rest.length - 4) return undefined;
+    records.push(rest.subarray(4, 4 + length));
+    rest = rest.subarray(4 + length);
+  }
+  return rest.length === 0 ? records : undefined;
+}
+
 /** `length` bytes that count up from `first`. */
 export function fill(length: number, first: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (first + index) & 0xff);
