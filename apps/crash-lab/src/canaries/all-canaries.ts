@@ -3,6 +3,7 @@ import { checkpointCanaries } from "./checkpoint-canaries.js";
 import { fsCanaries } from "./fs-canaries.js";
 import { kinesisCanaries } from "./kinesis-canaries.js";
 import { replicaCanaries } from "./replica-canaries.js";
+import { replicaObjectsCanaries } from "./replica-objects-canaries.js";
 import { runtimeCanaries } from "./runtime-canaries.js";
 import { runtimeObjectsCanaries } from "./runtime-objects-canaries.js";
 import { snapshotCanaries } from "./snapshot-canaries.js";
@@ -31,5 +32,6 @@ export const CANARIES: readonly Canary[] = [
   ...runtimeCanaries,
   ...runtimeObjectsCanaries,
   ...replicaCanaries,
+  ...replicaObjectsCanaries,
   ...kinesisCanaries,
 ];

@@ -1,3 +1,4 @@
+import type { ReplicatorRetention } from "@holdfast/replica";
 import type { LogReader } from "@holdfast/wal";
 import { Violation } from "../violation.js";
 import { expectedError } from "./replication-errors.js";
@@ -16,10 +17,12 @@ export interface ReplicatorSettings {
   readonly source?: OpenSource | undefined;
   /** Default: that of the schedule. */
   readonly batchMs?: number | undefined;
+  /** Default: that of the schedule. */
+  readonly retention?: ReplicatorRetention | undefined;
 }
 
 /** Opens a replicator of the log that is written now. `undefined`: it could not, for a reason that may be. */
-export async function openReplicator(replication: Replication, process: WorldProcess, { source, batchMs }: ReplicatorSettings = {}): Promise<RunningReplicator | undefined> {
+export async function openReplicator(replication: Replication, process: WorldProcess, { source, batchMs, retention }: ReplicatorSettings = {}): Promise<RunningReplicator | undefined> {
   const { world, conditions, ledger } = replication;
   const branch = ledger.current;
   const opening = replication.opening(branch.place);
@@ -35,7 +38,7 @@ export async function openReplicator(replication: Replication, process: WorldPro
       ...SMALL,
       snapshotMs: 20,
       batchMs: batchMs ?? conditions.batchMs,
-      retention: conditions.retention,
+      retention: retention ?? conditions.retention,
       // What is removed goes by the clock of the storage.
       clock: world.clock,
       random: world.random(),

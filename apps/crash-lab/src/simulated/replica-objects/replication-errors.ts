@@ -21,6 +21,8 @@ export function expectedError(error: unknown, what: string, { isCalm, isHarmed }
 
 /** What a storage leads to that does not answer, refuses keys and clocks, or is full. */
 const DISTURBED: ReadonlySet<string> = new Set([
+  // The only snapshot could not be read.
+  "SNAPSHOT_GAP",
   "STORAGE_ACCESS_DENIED",
   "STORAGE_FULL",
   "STORAGE_READ_FAILED",

@@ -91,10 +91,16 @@ export class ReplicationLedger {
     this.#add(place, history, new Map(commits.map((commit) => [commit.lastSeq, commit])), firstSeq > 1);
   }
 
-  /** What a replicator writes is of one log. */
-  belongs(generation: string, logId: string): void {
+  /**
+   * What a replicator writes is of one log, and of a log there is one generation.
+   *
+   * @param mayBegin - Whether there may be a reason to begin another one.
+   */
+  belongs(generation: string, logId: string, mayBegin: boolean): void {
     const known = this.#logs.get(generation);
     if (known !== undefined && known !== logId) throw new Violation("I20", `generation ${generation} is of one log, and is gone on with by a replicator of another one`);
+    const other = [...this.#logs].find(([name, log]) => log === logId && name !== generation);
+    if (other !== undefined && !mayBegin) throw new Violation("I13", `generations ${other[0]} and ${generation} are of the same log, which nobody trimmed or exchanged`);
     this.#logs.set(generation, logId);
   }
 

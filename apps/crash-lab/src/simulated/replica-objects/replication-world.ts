@@ -185,6 +185,14 @@ export class ReplicationWorld {
     this.#exchange(side, image.crash({ kind: "process" }));
   }
 
+  /** Bytes of a file of a disk are not what they were. @param at - Chooses which bit. */
+  harm(side: Side, name: string, at: number): void {
+    const bytes = this.contents(side).get(name);
+    if (bytes === undefined || bytes.length === 0) throw new RangeError(`there is no ${name}`);
+    const place = at % bytes.length;
+    this.#disks[side].poke(`/${side}/${name}`, place, Uint8Array.of((bytes[place] ?? 0) ^ (1 << at % 8)));
+  }
+
   /** Objects of a bucket, or files of a disk, whatever anybody was told: names and bytes. */
   contents(side: Side): ReadonlyMap<string, Uint8Array> {
     if (this.isDisk(side)) return new Map([...this.#disks[side].files()].map(([path, bytes]) => [path.slice(`/${side}/`.length), bytes]));

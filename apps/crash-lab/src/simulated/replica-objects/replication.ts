@@ -87,7 +87,8 @@ export class Replication {
   believe({ replicator, branch, logId }: RunningReplicator): void {
     const { generation, seq, snapshotSeq } = replicator.status();
     if (generation === undefined || seq === undefined) return;
-    this.ledger.belongs(generation, logId);
+    // Without a register those who begin at the same time begin one each; and what is damaged is not gone on with.
+    this.ledger.belongs(generation, logId, this.conditions.layout !== "native" || branch.isTrimmed || this.ledger.hasForked || this.world.isHarmed);
     this.ledger.promise(generation, seq, branch);
     if (snapshotSeq !== undefined && snapshotSeq > seq) throw new Violation("I4", `a snapshot of record ${snapshotSeq} is in the replica, whose WAL ends with ${seq}`);
   }

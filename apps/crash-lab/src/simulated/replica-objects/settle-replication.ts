@@ -2,7 +2,7 @@ import type { StorageBackend } from "@holdfast/storage";
 import { pick } from "../draws.js";
 import { Violation } from "../violation.js";
 import type { Replication, RunningReplicator } from "./replication.js";
-import { openReplicator, sync, waitFor } from "./replicating.js";
+import { openReplicator, sync, waitFor, type ReplicatorSettings } from "./replicating.js";
 import { lookAtUnfinished, restore, type RestoredPlace } from "./restoring.js";
 import { openSource, type Writer } from "./writing.js";
 import type { WorldProcess } from "./replication-world.js";
@@ -30,11 +30,12 @@ class Settling {
     // Who has not begun yet would take over some time.
     for (const { process } of zombies.filter(({ replicator }) => replicator.status().generation === undefined)) process.kill();
     const writer = await this.#openSource(world.process("z"));
-    const last = await this.#openReplicator(world.process("l"), HOLDS_MS);
+    const last = await this.#openReplicator(world.process("l"), { batchMs: HOLDS_MS });
     await this.#takeOver(writer, last, zombies);
     await this.#restores(last);
     if (conditions.retention !== undefined && conditions.kind.name === "state") await this.#slowRestore(writer, last);
-    await this.#replace(writer, last);
+    if (world.isDisk("target") && conditions.kind.name === "state") await this.#harm(writer);
+    else await this.#replace(writer, last);
   }
 
   /** Who was taken over, and does not know it, tells of nothing that is lost. */
@@ -78,11 +79,7 @@ class Settling {
     restoring.catch(() => undefined); // It is awaited below.
     await Promise.race([gate.reached, restoring.catch(() => undefined)]);
     for (let rounds = 1 + draw(2); rounds > 0; rounds -= 1) {
-      await writer.append();
-      // What is not shipped yet must not be trimmed.
-      await this.#requireShipped(writer, last);
-      await writer.shorten();
-      await this.#requireShipped(writer, last);
+      await this.#shipSnapshot(writer, last);
       await this.#pass(draw(2) === 0 ? 1500 : retention.graceMs);
     }
     await this.#requireShipped(writer, last);
@@ -92,6 +89,36 @@ class Settling {
     gate.open();
     await restoring;
     await this.#restored({});
+  }
+
+  /** A snapshot becomes unreadable as soon as it is there: the one before it stands in for it, also when it is needless by its age. */
+  async #harm(writer: Writer): Promise<void> {
+    const { world } = this.#replication;
+    const last = await this.#openReplicator(world.process("l"), { batchMs: HOLDS_MS, retention: LATE_RETENTION });
+    const { generation = "" } = last.replicator.status();
+    const snapshots = (): readonly string[] => [...world.contents("target").keys()].filter((name) => name.includes(`${generation}/snapshots/`) && name.endsWith(".lz4")).sort();
+    for (const waitMs of [1.5 * LATE_RETENTION.graceMs, 0]) {
+      await this.#shipSnapshot(writer, last);
+      await this.#pass(waitMs);
+    }
+    const found = snapshots();
+    const newest = found.at(-1);
+    if (newest === undefined || found.length < 2) return;
+    world.harm("target", newest, world.draw(1000));
+    // Now the one before is too old to be kept, and this one is not.
+    await this.#pass(1.5 * LATE_RETENTION.graceMs);
+    await writer.append();
+    await this.#requireShipped(writer, last);
+    if ((await this.#restored({ generation })) === undefined) throw new Violation("I15", `generation ${generation} cannot be restored, though a snapshot before the damaged one was there`);
+  }
+
+  /** First the snapshot is there, and a reader does not know yet that the record before it is durable. */
+  async #shipSnapshot(writer: Writer, last: RunningReplicator): Promise<void> {
+    await this.#requireShipped(writer, last);
+    await writer.append();
+    await writer.shorten();
+    await sync(this.#replication, last);
+    await this.#requireShipped(writer, last);
   }
 
   /** What is restored becomes the source, and begins a generation of its own; of the one before nothing changes. */
@@ -109,7 +136,7 @@ class Settling {
     await this.#pass(2000);
     ledger.replaceBy(restored.prefix, restored);
     const next = await this.#openSource(world.process("z"));
-    const replicator = await this.#openReplicator(world.process("l"), undefined);
+    const replicator = await this.#openReplicator(world.process("l"), {});
     await next.append();
     await this.#requireShipped(next, replicator);
     const status = replicator.replicator.status();
@@ -128,9 +155,9 @@ class Settling {
     return writer;
   }
 
-  async #openReplicator(process: WorldProcess, batchMs: number | undefined): Promise<RunningReplicator> {
+  async #openReplicator(process: WorldProcess, settings: ReplicatorSettings): Promise<RunningReplicator> {
     for (let left = 3; left > 0; left -= 1) {
-      const running = await openReplicator(this.#replication, process, { batchMs });
+      const running = await openReplicator(this.#replication, process, settings);
       if (running !== undefined) return running;
     }
     throw new Violation("I11", "no replicator can be opened though nothing disturbs");
@@ -159,6 +186,8 @@ class Settling {
 
 /** Nothing is shipped but when somebody asks. */
 const HOLDS_MS = 3_600_000;
+/** By which a snapshot that is half as old again as the time of grace is needless, if there is one that is younger. Time goes by in steps of up to a minute. */
+const LATE_RETENTION = { retentionMs: 600_000, keep: 1, graceMs: 600_000, everyMs: 1000 };
 
 /** Where somebody stands still until it is opened: before a call of the replica's storage. */
 class Gate {

@@ -83,7 +83,7 @@ export const stateKind: SourceKind = {
       prefix,
       initial: [],
       apply: (state, { value }) => [...state, value],
-      snapshot: { everyBytes: Infinity, keep: 1 },
+      snapshot: { everyBytes: Infinity, keep: 2 },
       log: LOG,
       clock,
       random,
