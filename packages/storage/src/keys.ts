@@ -133,11 +133,16 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function isKey(text: string): text is StorageKey {
-  return typeof text === "string" && text.length <= MAX_KEY_BYTES && !LONG_PART.test(text) && KEY_GRAMMAR.test(text);
+  return typeof text === "string" && text.length <= MAX_KEY_BYTES && !hasLongPart(text) && KEY_GRAMMAR.test(text);
 }
 
 function isPrefix(text: string): text is StoragePrefix {
-  return typeof text === "string" && text.length <= MAX_KEY_BYTES && !LONG_PART.test(text) && PREFIX_GRAMMAR.test(text);
+  return typeof text === "string" && text.length <= MAX_KEY_BYTES && !hasLongPart(text) && PREFIX_GRAMMAR.test(text);
+}
+
+/** Most names are too short for that, and are looked at often. */
+function hasLongPart(text: string): boolean {
+  return text.length > MAX_KEY_PART_BYTES && LONG_PART.test(text);
 }
 
 function escapeBytes(id: string, alwaysEscaped: number): string {
@@ -163,7 +168,7 @@ function whyNotPrefix(text: unknown): string {
 function whyNotName(text: unknown): string | undefined {
   if (typeof text !== "string") return "it is not a text";
   if (text.length > MAX_KEY_BYTES) return `it is longer than ${MAX_KEY_BYTES} bytes`;
-  if (LONG_PART.test(text)) return `a part of it is longer than ${MAX_KEY_PART_BYTES} bytes`;
+  if (hasLongPart(text)) return `a part of it is longer than ${MAX_KEY_PART_BYTES} bytes`;
   if (text === "") return "it is empty";
   const stranger = /[^a-z0-9_./-]/u.exec(text);
   if (stranger !== null) return `${quote(stranger[0])} is not allowed, only a-z 0-9 _ - . and / are; encodeSegment() makes a name of any id`;

@@ -13,7 +13,8 @@ export const END_BYTES = 16;
  */
 export class SnapshotEncoder {
   readonly #header: Uint8Array;
-  #block: Uint8Array = new Uint8Array(4 + BLOCK_BYTES + 4);
+  /** Made for the first byte that goes in: a small snapshot costs one, not two. */
+  #block: Uint8Array | undefined;
   #filled = 0;
   #bodyBytes = 0;
   /** The crc of everything so far that is no crc. */
@@ -32,15 +33,16 @@ export class SnapshotEncoder {
   *add(piece: Uint8Array): Generator<Uint8Array, void, undefined> {
     for (let at = 0; at < piece.length; ) {
       const part = piece.subarray(at, at + BLOCK_BYTES - this.#filled);
+      this.#block ??= new Uint8Array(4 + BLOCK_BYTES + 4);
       this.#block.set(part, 4 + this.#filled);
       this.#filled += part.length;
       at += part.length;
-      if (this.#filled === BLOCK_BYTES) yield this.#takeBlock();
+      if (this.#filled === BLOCK_BYTES) yield this.#takeBlock(this.#block);
     }
   }
 
   *end(): Generator<Uint8Array, void, undefined> {
-    if (this.#filled > 0) yield this.#takeBlock();
+    if (this.#block !== undefined) yield this.#takeBlock(this.#block);
     const writer = new ByteWriter({ into: new Uint8Array(END_BYTES) });
     writer.u32(0);
     writer.u64(this.#bodyBytes);
@@ -48,8 +50,8 @@ export class SnapshotEncoder {
     yield writer.finish();
   }
 
-  #takeBlock(): Uint8Array {
-    const bytes = this.#block.subarray(0, 4 + this.#filled + 4);
+  #takeBlock(block: Uint8Array): Uint8Array {
+    const bytes = block.subarray(0, 4 + this.#filled + 4);
     const view = new DataView(bytes.buffer);
     view.setUint32(0, this.#filled, true);
     this.#crc = crc32c(bytes.subarray(0, 4 + this.#filled), this.#crc);
@@ -57,7 +59,7 @@ export class SnapshotEncoder {
     this.#bodyBytes += this.#filled;
     this.#filled = 0;
     // Whoever writes it may keep it for a while.
-    this.#block = new Uint8Array(4 + BLOCK_BYTES + 4);
+    this.#block = undefined;
     return bytes;
   }
 }
