@@ -8,6 +8,10 @@ export interface Regression {
 /** Found and repaired, in the stores or in what the lab expected of them. */
 export const REPAIRED: readonly Regression[] = [
   {
+    line: "kinesis posix 77001 often | - | o s s s u50 s &u92 s ! power 46:begun 1x3 | h o u9 &s u20 u30 c u1 ! power end 1x2 | o x18 x21 s &s ! power end - | h o x21 c u9",
+    was: "the lab: a snapshot that is harmed after its store has read it is counted until it is read again, so that another one may not be harmed",
+  },
+  {
     line: "storage-fs posix 201 plain | read#3=evict | o n0,62,1 g2,63 p1,339,0 n0,868,1 &x0 c &n2,28,0 ! power 130:called - | o &g1,1009,22 &x1 n1,44,1",
     was: "the lab: a create may be refused because of an object that is removed at the same time",
   },

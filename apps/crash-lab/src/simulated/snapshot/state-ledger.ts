@@ -20,8 +20,8 @@ export class StateLedger implements Ledger<StateLedger> {
   /** Of which it was said for sure that they are not written. */
   #refused: Set<number>;
   #names: number;
-  /** A snapshot was spoiled, and none was made since. */
-  #isSpoiled: boolean;
+  /** How many snapshots have to be made until none that is counted on is spoiled. */
+  #missing: number;
 
   constructor(faults: FaultClass, from?: StateLedger) {
     this.#faults = faults;
@@ -29,7 +29,7 @@ export class StateLedger implements Ledger<StateLedger> {
     this.#offered = new Map(from === undefined ? [] : from.#offered);
     this.#refused = new Set(from === undefined ? [] : from.#refused);
     this.#names = from === undefined ? 0 : from.#names;
-    this.#isSpoiled = from === undefined ? false : from.#isSpoiled;
+    this.#missing = from === undefined ? 0 : from.#missing;
   }
 
   afterCrash(): StateLedger {
@@ -84,16 +84,22 @@ export class StateLedger implements Ledger<StateLedger> {
 
   /** Whether one more snapshot may become unreadable: the one before still has its events. */
   get maySpoil(): boolean {
-    return !this.#isSpoiled;
+    return this.#missing === 0;
   }
 
+  /** The handle that is open has read or written it, and does not read it again: it counts it among the two that it keeps. */
   spoiled(): void {
-    this.#isSpoiled = true;
+    this.#missing = KEPT;
+  }
+
+  /** A handle that has read nothing yet notices what is spoiled, and does not count it. */
+  opened(): void {
+    this.#missing = Math.min(this.#missing, 1);
   }
 
   /** A snapshot was made and read back, and those it needs were kept. */
   snapshotMade(): void {
-    this.#isSpoiled = false;
+    this.#missing = Math.max(0, this.#missing - 1);
   }
 
   /** Each event stands behind the one that it was made for: whatever a disk does, nothing is invented, left out or moved. */
@@ -112,3 +118,6 @@ export class StateLedger implements Ledger<StateLedger> {
     if (last !== undefined && last.batch.at(-1) !== last.name) throw new Violation("I2", `of the batch ${last.batch.join(", ")} only what is up to ${last.name} is there`);
   }
 }
+
+/** Snapshots that the stores of this history keep. */
+const KEPT = 2;

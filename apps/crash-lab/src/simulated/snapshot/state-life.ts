@@ -90,6 +90,7 @@ export class StateLife<S, E> {
     const { seq } = this.#store;
     if (!this.#subject.fits(seq, names)) throw new Violation("I7", `the state has ${names.length} events, and its number is ${seq}`);
     ledger.shown(names);
+    ledger.opened();
     this.#subject.check(this.#store.state, modules);
     this.#calm = calm;
     this.#poisoned = false;
