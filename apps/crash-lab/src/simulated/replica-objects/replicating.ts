@@ -78,7 +78,7 @@ export async function close(replication: Replication, running: RunningReplicator
 }
 
 /** Codes with which a replicator rightly ends, or is not opened. */
-export function finalCodes(replication: Replication, running: RunningReplicator): readonly string[] {
+function finalCodes(replication: Replication, running: RunningReplicator): readonly string[] {
   return [...FINAL_OF_SOURCE, "REPLICA_CLOSED", ...(replication.ledger.hasForked ? ["REPLICA_SOURCE_CHANGED"] : []), ...(replication.mayBeFenced(running.opening) ? ["REPLICA_FENCED"] : [])];
 }
 
