@@ -24,6 +24,7 @@ export class CommitQueue {
   readonly #limits: CommitQueueLimits;
   readonly #pool: CommitBufferPool;
   readonly #onJoined: () => void;
+  readonly #onWaiting: () => void;
   /** Oldest first; the last one is gathering. */
   readonly #commits: CommitBuffer[] = [];
   readonly #waiting: WaitingAppend[] = [];
@@ -33,12 +34,16 @@ export class CommitQueue {
   /** The records of a batch are being encoded. What the codec itself appends meanwhile waits: it must not get in between. */
   #isEncoding = false;
 
-  /** @param onJoined - Called after each append that joined a commit. */
-  constructor(limits: CommitQueueLimits, nextSeq: number, onJoined: () => void) {
+  /**
+   * @param onJoined - Called after each append that joined a commit.
+   * @param onWaiting - Called after each append that waits for room: what is gathered has to be written for it.
+   */
+  constructor(limits: CommitQueueLimits, nextSeq: number, { onJoined, onWaiting }: { readonly onJoined: () => void; readonly onWaiting: () => void }) {
     this.#limits = limits;
     this.#pool = new CommitBufferPool(limits.headroomBytes);
     this.#nextSeq = nextSeq;
     this.#onJoined = onJoined;
+    this.#onWaiting = onWaiting;
   }
 
   /** The sequence number that the next append gets. */
@@ -284,6 +289,7 @@ export class CommitQueue {
     };
     this.#waiting.push(waiting);
     const letGo = onAbort(signal, abandon);
+    this.#onWaiting();
   }
 
   #conflict(options: AppendOptions | undefined): WalError | undefined {

@@ -66,7 +66,7 @@ export class DurableLog<T> implements Log<T> {
     this.#codec = codec;
     this.#limits = limits;
     this.#isRelaxed = limits.syncEveryMs !== undefined;
-    this.#queue = new CommitQueue({ headroomBytes, maxBodyBytes: maxCommitBytes - headroomBytes, maxPendingBytes }, writer.nextSeq, this.#joined);
+    this.#queue = new CommitQueue({ headroomBytes, maxBodyBytes: maxCommitBytes - headroomBytes, maxPendingBytes }, writer.nextSeq, { onJoined: this.#joined, onWaiting: this.#pumpSoon });
     this.#markTimer = new IdleTimer(limits.clock, limits.idleMarkerMs, this.#markIfIdle);
     this.#syncTimer = new SyncTimer(limits.clock, limits.syncEveryMs, this.#syncIfNeeded);
     this.#linger = new Linger(limits.clock, limits.lingerMs, this.#scheduledPump);
@@ -193,9 +193,13 @@ export class DurableLog<T> implements Log<T> {
 
   // ------------------------------------------------------------------------------------------------ writing, one at a time
 
-  /** Not at once: what is appended in the same turn, and by those whom this turn wakes, shares the commit. */
   readonly #joined = (): void => {
     this.#linger.joined();
+    this.#pumpSoon();
+  };
+
+  /** Not at once: what is appended in the same turn, and by those whom this turn wakes, shares the commit. */
+  readonly #pumpSoon = (): void => {
     if (this.#busy || this.#pumpScheduled) return;
     this.#pumpScheduled = true;
     process.nextTick(this.#scheduledPump);

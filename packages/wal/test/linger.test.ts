@@ -56,6 +56,20 @@ describe.each(everyStore)("commits that linger, in $name,", (store: Store) => {
     await log.close();
   });
 
+  test("are written as soon as an append waits for room, however late it comes", async () => {
+    const { log } = await lingering({ maxPendingBytes: 0 });
+    const first = log.append(bytesOf("a"));
+    await settled();
+    expect(log.stats().commits).toBe(0);
+    const second = log.append(bytesOf("b"));
+    expect(log.stats().waitingAppends).toBe(1);
+    // No time goes by.
+    expect(await first).toBe(1);
+    await log.sync();
+    expect(await second).toBe(2);
+    await log.close();
+  });
+
   test("are written at once when they are full, or when appends wait for room", async () => {
     const { log } = await lingering({ maxCommitBytes: 4096 });
     const appends = Array.from({ length: 5 }, () => log.append(new Uint8Array(1800)));

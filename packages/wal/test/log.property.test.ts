@@ -77,13 +77,16 @@ const options: fc.Arbitrary<Partial<LogOptions>> = fc.record({
   lingerMs: fc.constantFrom(0, 0, 0, 300),
 });
 
+/** No time of the clock goes by: a case that is not over by then waits for ever, and is told with its commands. */
+const CASE_TIMEOUT_MS = 20_000;
+
 describe("any interleaving", () => {
   test("in memory", { timeout: 600_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(options, fc.array(command, { maxLength: 60 }), async (how, commands) => {
         await new Run(memoryPlace(), how).play(commands);
       }),
-      { numRuns: runs(600) },
+      { numRuns: runs(600), timeout: CASE_TIMEOUT_MS },
     );
   });
 
@@ -92,7 +95,7 @@ describe("any interleaving", () => {
       fc.asyncProperty(options, fc.array(command, { maxLength: 60 }), async (how, commands) => {
         await new Run(memoryPlace(false), how, "orders", true).play(commands);
       }),
-      { numRuns: runs(250) },
+      { numRuns: runs(250), timeout: CASE_TIMEOUT_MS },
     );
   });
 
@@ -103,7 +106,7 @@ describe("any interleaving", () => {
       fc.asyncProperty(options, fc.array(command, { maxLength: 40 }), async (how, commands) => {
         await new Run(place, how, `log-${++number}`).play(commands);
       }),
-      { numRuns: runs(80) },
+      { numRuns: runs(80), timeout: CASE_TIMEOUT_MS },
     );
   });
 
@@ -112,7 +115,7 @@ describe("any interleaving", () => {
       fc.asyncProperty(options, fc.array(command, { maxLength: 40 }), async (how, commands) => {
         await new Run(simDiskPlace(), how).play(commands);
       }),
-      { numRuns: runs(40) },
+      { numRuns: runs(40), timeout: CASE_TIMEOUT_MS },
     );
   });
 
@@ -121,7 +124,7 @@ describe("any interleaving", () => {
       fc.asyncProperty(options, fc.array(command, { maxLength: 40 }), async (how, commands) => {
         await new Run(simObjectsPlace(), how, "orders", true).play(commands);
       }),
-      { numRuns: runs(40) },
+      { numRuns: runs(40), timeout: CASE_TIMEOUT_MS },
     );
   });
 });
