@@ -2,11 +2,10 @@
  * Decides how far an append reaches beyond its own end with zeros. An append that makes the file grow costs the file system a
  * metadata commit; one into space that was written before costs none. So an append that has to grow the file brings zeros for
  * the appends after it, in the same write: one metadata commit then serves them all, and nothing is flushed beside them.
- * Measured in docs/decisions/0007 and 0011.
+ * Measured in docs/decisions/0007.
  *
- * - a write that grows the file is 64 KiB at first, doubles with the file, and ends at 512 KiB (2 MiB when its append is over 64 KiB):
- *   zeros pay only if the file then need not grow for several appends;
- * - an append of over 512 KiB brings nothing: what it would save is less than what the zeros cost;
+ * - a write that grows the file is 64 KiB at first, doubles with the file, and ends at 256 KiB (512 KiB when its append is over 64 KiB);
+ * - an append of over 384 KiB brings nothing: what it would save is less than what the zeros cost;
  * - the first append of a file brings nothing, so that a format may rely on its header being durable before the file grows.
  *
  * Pure bookkeeping: the caller does the I/O, and tells what it did.
@@ -53,10 +52,10 @@ export class Reservation {
 }
 
 /** The longest write that brings zeros. */
-const MAX_WRITE_BYTES = 2 * 1024 * 1024;
+export const MAX_WRITE_BYTES: number = 512 * 1024;
 
 const BLOCK_BYTES = 4096;
 const FIRST_WRITE_BYTES = 64 * 1024;
 const SMALL_BYTES = 64 * 1024;
-const MAX_SMALL_WRITE_BYTES = 512 * 1024;
-const LARGE_BYTES = 512 * 1024;
+const MAX_SMALL_WRITE_BYTES = 256 * 1024;
+const LARGE_BYTES = 384 * 1024;

@@ -1,14 +1,14 @@
+import { MAX_WRITE_BYTES } from "./reservation.js";
+
 /**
  * Runs a write of `bytes` with `zeros` zeros behind them, in a buffer that is used again for the next one.
  *
  * @returns what `write` answers.
  */
 export async function withZeroTail(bytes: Uint8Array, zeros: number, write: (extended: Uint8Array) => Promise<number>): Promise<number> {
-  const length = bytes.byteLength + zeros;
-  const spared = spare.pop();
-  const buffer = spared !== undefined && spared.byteLength >= length ? spared : new Uint8Array(length);
+  const buffer = spare.pop() ?? new Uint8Array(MAX_WRITE_BYTES);
   try {
-    const extended = buffer.subarray(0, length);
+    const extended = buffer.subarray(0, bytes.byteLength + zeros);
     extended.set(bytes);
     extended.fill(0, bytes.byteLength);
     return await write(extended);
