@@ -41,22 +41,27 @@ const unreadable = channel("holdfast:checkpoint:unreadable");
 const removed = channel("holdfast:checkpoint:removed");
 const problem = channel("holdfast:checkpoint:problem");
 
+/** Publishes on `holdfast:checkpoint:saved`, if anybody listens. */
 export function announceSaved(event: CheckpointSavedEvent): void {
   if (saved.hasSubscribers) saved.publish(event);
 }
 
+/** Publishes on `holdfast:checkpoint:claimed`, if anybody listens. */
 export function announceClaimed(event: CheckpointClaimedEvent): void {
   if (claimed.hasSubscribers) claimed.publish(event);
 }
 
+/** Publishes on `holdfast:checkpoint:unreadable`, if anybody listens. */
 export function announceUnreadable(event: CheckpointUnreadableEvent): void {
   if (unreadable.hasSubscribers) unreadable.publish(event);
 }
 
+/** Publishes on `holdfast:checkpoint:removed`, if anybody listens. */
 export function announceRemoved(event: CheckpointRemovedEvent): void {
   if (removed.hasSubscribers) removed.publish(event);
 }
 
+/** Publishes on `holdfast:checkpoint:problem`, if anybody listens. */
 export function announceProblem(event: CheckpointProblemEvent): void {
   if (problem.hasSubscribers) problem.publish(event);
 }

@@ -49,6 +49,7 @@ export class CheckpointError extends HoldfastError {
   }
 }
 
+/** CHECKPOINT_INVALID_ARGUMENT for a call that changed nothing; `message` names the argument and its bounds. */
 export function invalidArgument(operation: string, message: string): CheckpointError {
   return new CheckpointError("CHECKPOINT_INVALID_ARGUMENT", message, { operation, outcome: "not_applied" });
 }

@@ -58,10 +58,12 @@ export function isUnreadable(error: unknown): boolean {
   return isHoldfastError(error) && error.code === "STORAGE_READ_FAILED" && !error.retryable;
 }
 
+/** A checkpoint as a listing shows it, by its name and the bytes of its object. */
 export function entryOf(place: StreamPlace, name: CheckpointName, size: number): CheckpointEntry {
   return { sequence: name.sequence, revision: name.position, size, key: checkpointKey(place, name) };
 }
 
+/** What is answered to the user of a checkpoint that was read: without the parts that only the store needs. */
 export function withoutParts({ sequence, revision, size, key, state, createdAtMs }: StoredCheckpoint): Checkpoint {
   return { sequence, revision, size, key, state, createdAtMs };
 }

@@ -87,6 +87,7 @@ export async function listStates({ storage, place }: StreamContext, after: Check
   return states;
 }
 
+/** The highest position of a listing, which is ascending; 0: it is empty. */
 export function newestOf(entries: ListedEntries): number {
   return Array.from(entries.keys()).at(-1) ?? 0;
 }

@@ -77,4 +77,5 @@ export interface FoundViolation {
   readonly line: string;
 }
 
+/** How often each thing was met, by its name. */
 export type Counts = ReadonlyMap<string, number>;

@@ -20,6 +20,7 @@ export function withHashLoaded(history: StoreHistory): StoreHistory {
 /** A script has thousands, all alike: many scripts show more. */
 const MOST_STATES = 60;
 
+/** Packs nothing, so that the hash of the frames is compiled before a simulated process needs it. */
 export async function loadHash({ replica }: ModulesUnderTest): Promise<void> {
   const frame = replica.encodeLz4(nothing());
   while ((await frame.next()).done !== true) continue;

@@ -32,6 +32,7 @@ export interface RuntimeLook {
   readonly workers: readonly SeenWorker[];
 }
 
+/** An event, as far as owners are compared by it. */
 export interface SeenEvent {
   readonly id: bigint;
   /** Everything that it says. */
@@ -40,6 +41,7 @@ export interface SeenEvent {
   readonly note: string | undefined;
 }
 
+/** A worker with its whole transcript, as far as owners are compared by it. */
 export interface SeenWorker {
   readonly workerId: string;
   /** What it was made for: the mutation that made it. */
@@ -48,6 +50,7 @@ export interface SeenWorker {
   readonly entries: readonly SeenEntry[];
 }
 
+/** An entry of a transcript, with the event that it came with. */
 export interface SeenEntry {
   readonly sequence: bigint;
   readonly eventId: bigint;
@@ -92,6 +95,7 @@ async function lookAtWorker(store: RuntimeQueries<OwnEvents>, workerId: string, 
   return { workerId, objective: intent.kind === "task" ? intent.objective : "", isRunning: status === "running", entries };
 }
 
+/** What of an event is compared. */
 export function seenEvent(event: RuntimeEvent<OwnEvents>): SeenEvent {
   const { id, message, workerRef } = event;
   const { kind } = event;
