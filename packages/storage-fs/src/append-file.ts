@@ -1,7 +1,8 @@
 import type { AppendFile, HoldfastError, StorageKey } from "@holdfast/storage";
 import type { FsFile } from "@holdfast/storage/ports";
 import type { CommitSlots } from "./commit-slots.js";
-import { isFull, storageError, toStorageError } from "./errors.js";
+import type { DirectWrites } from "./direct-writes.js";
+import { isFull, storageError, systemCode, toStorageError } from "./errors.js";
 import type { Reservation } from "./reservation.js";
 import { withZeroTail } from "./zero-tails.js";
 
@@ -15,6 +16,8 @@ export interface AppendFileParts {
   /** How an append becomes durable; `"none"`: only by `sync()`. */
   readonly flush: "dsync" | "datasync" | "none";
   readonly reservation: Reservation | undefined;
+  /** A way past the cache to the same file, which is empty. Only for `"dsync"`. */
+  readonly direct?: DirectWrites | undefined;
   /** Called once when the file is closed. */
   readonly onClose: (file: AppendFile) => void;
 }
@@ -30,7 +33,10 @@ export class FsAppendFile implements AppendFile {
   readonly #file: FsFile;
   readonly #slots: CommitSlots | undefined;
   readonly #reservation: Reservation | undefined;
+  #direct: DirectWrites | undefined;
   #size: number;
+  /** Up to here the file may hold zeros, of writes that failed too. */
+  #touched = 0;
   #busy = false;
   readonly #waiting: (() => void)[] = [];
   #poison: { readonly cause: unknown } | undefined;
@@ -48,6 +54,7 @@ export class FsAppendFile implements AppendFile {
     this.#file = parts.file;
     this.#slots = parts.flush === "none" ? undefined : parts.slots;
     this.#reservation = parts.reservation;
+    this.#direct = parts.direct;
     this.#size = parts.size;
     this.#end = parts.size;
   }
@@ -88,6 +95,7 @@ export class FsAppendFile implements AppendFile {
       }
       this.#reservation?.stop();
       try {
+        await this.#leaveDirect();
         await this.#file.truncate(size);
         // Not before this is an append safe: a later one could be durable before the cut, and the old tail come back.
         await this.#parts.slots.run(() => this.#file.datasync());
@@ -130,25 +138,37 @@ export class FsAppendFile implements AppendFile {
       return Promise.reject(refusal);
     }
     const zeros = this.#reservation?.zerosBehind(this.#at, this.#end) ?? 0;
-    const written = zeros === 0 ? this.#file.write(this.#bytes, this.#at) : this.#writeWithZeros(zeros);
+    const direct = this.#direct;
+    const written = zeros === 0 && direct === undefined ? this.#file.write(this.#bytes, this.#at) : this.#writeWithZeros(zeros, direct);
     return (this.#parts.flush === "datasync" ? written.then(this.#datasync) : written).then(this.#written, this.#failed);
   };
 
   /** Answers how many bytes of the append were written: zeros that found no room do no harm. */
-  async #writeWithZeros(zeros: number): Promise<number> {
-    const length = this.#bytes.byteLength;
+  async #writeWithZeros(zeros: number, direct: DirectWrites | undefined): Promise<number> {
+    const bytes = this.#bytes;
+    this.#touched = Math.max(this.#touched, direct?.reach(this.#end, zeros) ?? this.#end + zeros);
     let count: number;
     try {
-      count = await withZeroTail(this.#bytes, zeros, (extended) => this.#file.write(extended, this.#at));
+      count = await (direct?.write(bytes, this.#at, zeros) ?? withZeroTail(bytes, zeros, (extended) => this.#file.write(extended, this.#at)));
     } catch (error) {
-      if (!isFull(error)) throw error;
-      // There may be room without the zeros. Written anew, the append's own bytes are as durable as if this were the first try.
-      this.#reservation?.stop();
-      return this.#file.write(this.#bytes, this.#at);
+      const isImpossible = direct !== undefined && systemCode(error) === "EINVAL";
+      if (!isFull(error) && !isImpossible) throw error;
+      // There may be room without the zeros, and there is a way through the cache. Written anew, the append's own bytes are as durable as if
+      // this were the first try.
+      if (!isImpossible) this.#reservation?.stop();
+      await this.#leaveDirect();
+      return this.#file.write(bytes, this.#at);
     }
-    if (count < length + zeros) this.#reservation?.stop();
-    this.#reservation?.wrote(this.#at + count);
-    return Math.min(count, length);
+    if (count < bytes.byteLength + zeros) this.#reservation?.stop();
+    this.#reservation?.wrote(this.#at + Math.max(0, count));
+    return Math.min(Math.max(0, count), bytes.byteLength);
+  }
+
+  /** From here on everything goes through the cache. */
+  async #leaveDirect(): Promise<void> {
+    const direct = this.#direct;
+    this.#direct = undefined;
+    await direct?.close();
   }
 
   readonly #datasync = (count: number): Promise<number> => this.#file.datasync().then(() => count);
@@ -179,6 +199,7 @@ export class FsAppendFile implements AppendFile {
 
   #done(): void {
     this.#slots?.release();
+    this.#direct?.appended(this.#bytes, this.#at);
     this.#bytes = NOTHING;
     this.#size = this.#end;
     this.#reservation?.wrote(this.#end);
@@ -204,9 +225,10 @@ export class FsAppendFile implements AppendFile {
       }
     };
     // After a failure the file is left as it is: whoever opens it next must see what we saw.
-    if (this.#poison === undefined && (this.#reservation?.touched ?? 0) > this.#size) {
+    if (this.#poison === undefined && this.#touched > this.#size) {
       await attempt(() => this.#file.truncate(this.#size));
     }
+    await this.#leaveDirect();
     await attempt(() => this.#file.close());
     this.#parts.onClose(this);
     if (errors.length > 0) throw toStorageError(errors[0], { operation: "close", key: this.key, outcome: "unknown" });

@@ -52,6 +52,12 @@ export interface FsBackendOptions {
    * Two machines may then both hold a lock: that there is one writer is up to you. Default false.
    */
   readonly allowNetworkFileSystem?: boolean | undefined;
+  /**
+   * Write files whose space is reserved, as those of logs are, past the system's cache where Linux and the file system can (O_DIRECT): up to
+   * twice as fast, and no memory is taken for what is written. What was written is then read from the disk when it is first read. `false`
+   * where it is read again at once, by another process for example. Default true.
+   */
+  readonly directWrites?: boolean | undefined;
 }
 
 /** A backend that can always append. */
@@ -92,6 +98,7 @@ export async function fsBackend(options: FsBackendOptions): Promise<FsBackend> {
     fileMode,
     directories: new DurableDirectories({ slots, temporaries, root: path, permissions: directoryMode }),
     allowNetworkFileSystem: options.allowNetworkFileSystem ?? false,
+    directWrites: options.directWrites ?? true,
   });
 }
 
@@ -103,6 +110,7 @@ interface Parts {
   readonly fileMode: number;
   readonly directories: DurableDirectories;
   readonly allowNetworkFileSystem: boolean;
+  readonly directWrites: boolean;
 }
 
 class DirectoryBackend implements FsBackend {

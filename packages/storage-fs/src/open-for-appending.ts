@@ -3,6 +3,7 @@ import type { FsFile, FsFileSystem } from "@holdfast/storage/ports";
 import { FsAppendFile } from "./append-file.js";
 import { checkSize } from "./arguments.js";
 import type { CommitSlots } from "./commit-slots.js";
+import { DirectWrites } from "./direct-writes.js";
 import { directoryOf } from "./durable-directories.js";
 import { absentIsUndefined, quote, storageError, systemCode, type Failure } from "./errors.js";
 import { refuseForeignLocks } from "./lock.js";
@@ -16,6 +17,8 @@ export interface AppendOpenParts extends NameParts {
   /** Permission bits of a file that is made. */
   readonly fileMode: number;
   readonly allowNetworkFileSystem: boolean;
+  /** Whether files whose space is reserved are written past the cache where the file system can. */
+  readonly directWrites: boolean;
   /** Called once when the file is closed. */
   readonly onClose: (file: AppendFile) => void;
 }
@@ -38,15 +41,37 @@ export async function openForAppending(
   checkSize("reserveBytes", reserveBytes, failure);
   const dsync = options.sync !== "manual" && port.appendMode() === "dsync";
   const opened = options.mode === "create" ? await createFile(key, dsync, parts, failure) : await continueFile(key, dsync, parts, failure);
+  // Who asks for space ahead says that zeros may stand behind the appends: whole blocks may be written then.
+  const reserves = reserveBytes > 0 && !opened.fileSystem.copyOnWrite;
   return new FsAppendFile({
     slots,
     key,
     file: opened.file,
     size: opened.size,
     flush: options.sync === "manual" ? "none" : dsync ? "dsync" : "datasync",
-    reservation: reserveBytes > 0 && !opened.fileSystem.copyOnWrite ? new Reservation(reserveBytes) : undefined,
+    reservation: reserves ? new Reservation(reserveBytes) : undefined,
+    direct: reserves && dsync && parts.directWrites ? await openDirect(key, opened.file, parts) : undefined,
     onClose,
   });
+}
+
+/** Opens a new file once more, past the cache. `undefined`: its file system knows no such way, or the name leads to another file by now. */
+async function openDirect(key: StorageKey, made: FsFile, { port, directories }: AppendOpenParts): Promise<DirectWrites | undefined> {
+  let file: FsFile;
+  try {
+    file = await port.open(directories.path(key), { mode: "write", dsync: true, direct: true });
+  } catch {
+    return undefined; // Whatever the reason: through the cache it works, or says what is wrong.
+  }
+  const direct = new DirectWrites(file);
+  try {
+    const [one, other] = await Promise.all([file.stat(), made.stat()]);
+    if (one.identity === other.identity) return direct;
+  } catch {
+    // As above.
+  }
+  await direct.close();
+  return undefined;
 }
 
 interface Opened {

@@ -17,7 +17,10 @@ export const nodeFsPort: FsPort = {
     if (options.dsync === true && DSYNC === undefined) {
       throw systemError("ENOTSUP", "O_DSYNC does not make writes durable on this platform", path);
     }
-    const flags = OPEN_FLAGS[options.mode] | (options.dsync === true ? (DSYNC ?? 0) : 0);
+    if (options.direct === true && DIRECT === undefined) {
+      throw systemError("ENOTSUP", "O_DIRECT does not exist on this platform", path);
+    }
+    const flags = OPEN_FLAGS[options.mode] | (options.dsync === true ? (DSYNC ?? 0) : 0) | (options.direct === true ? (DIRECT ?? 0) : 0);
     if (options.mode === "read" && readLately.has(path)) return new NodeFile(fs.openSync(path, flags), true);
     const descriptor = await new Promise<number>((resolve, reject) => {
       fs.open(path, flags, options.permissions ?? 0o600, (error, fd) => {
@@ -110,6 +113,8 @@ const readLately = new (class {
 
 /** O_DSYNC where it exists and reaches the disk. On macOS it does not reach the platter, on Windows it does not exist. */
 const DSYNC: number | undefined = process.platform === "linux" ? flag("O_DSYNC") : undefined;
+/** Elsewhere it does not exist. */
+const DIRECT: number | undefined = process.platform === "linux" ? flag("O_DIRECT") : undefined;
 const NOFOLLOW = flag("O_NOFOLLOW") ?? 0;
 /** Without it, opening a FIFO that somebody put at a key's place would occupy a thread of the pool for ever. */
 const NONBLOCK = flag("O_NONBLOCK") ?? 0;

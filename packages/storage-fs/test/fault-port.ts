@@ -100,7 +100,7 @@ export function faultPort(root: string, overrides: Partial<Pick<FsPort, "appendM
     name: "fault",
     appendMode: () => overrides.appendMode?.() ?? nodeFsPort.appendMode(),
     async open(path, options) {
-      const flags = options.dsync === true ? " dsync" : "";
+      const flags = `${options.dsync === true ? " dsync" : ""}${options.direct === true ? " direct" : ""}`;
       const file = await run(`open ${options.mode} ${name(path)}${flags}`, () => nodeFsPort.open(path, options));
       openFiles += 1;
       return wrap(file, path, flags);

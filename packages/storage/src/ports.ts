@@ -45,6 +45,11 @@ export interface FsOpenOptions {
    * {@link FsPort.appendMode} is `"dsync"`; elsewhere the option is an error, never ignored.
    */
   readonly dsync?: boolean | undefined;
+  /**
+   * Writes pass the system's cache: straight from the caller's memory to the disk. Where a write begins, how long it is, and where its
+   * memory begins are multiples of 4,096 then, else EINVAL. Where the system or the file system cannot do it, `open` throws EINVAL or ENOTSUP.
+   */
+  readonly direct?: boolean | undefined;
   /** Permission bits of a file that is made. */
   readonly permissions?: number | undefined;
 }
