@@ -139,12 +139,12 @@ export class FsAppendFile implements AppendFile {
     }
     const zeros = this.#reservation?.zerosBehind(this.#at, this.#end) ?? 0;
     const direct = this.#direct;
-    const written = zeros === 0 && direct === undefined ? this.#file.write(this.#bytes, this.#at) : this.#writeWithZeros(zeros, direct);
+    const written = zeros === 0 && direct === undefined ? this.#file.write(this.#bytes, this.#at) : this.#writeExtended(zeros, direct);
     return (this.#parts.flush === "datasync" ? written.then(this.#datasync) : written).then(this.#written, this.#failed);
   };
 
   /** Answers how many bytes of the append were written: zeros that found no room do no harm. */
-  async #writeWithZeros(zeros: number, direct: DirectWrites | undefined): Promise<number> {
+  async #writeExtended(zeros: number, direct: DirectWrites | undefined): Promise<number> {
     const bytes = this.#bytes;
     this.#touched = Math.max(this.#touched, direct?.reach(this.#end, zeros) ?? this.#end + zeros);
     let count: number;
