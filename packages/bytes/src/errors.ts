@@ -6,8 +6,15 @@
  * - `BYTES_TOO_LARGE`: a writer would exceed its bound, or a text its engine's longest string.
  * - `BYTES_INVALID_UTF8`: bytes that are not UTF-8, or a text with a lone surrogate.
  * - `BYTES_INVALID_JSON`: bytes that are not the JSON that was asked for, or a value that it cannot hold; see `JsonError`.
+ * - `BYTES_INVALID_IMPLEMENTATION`: a function that was handed in does not compute what it should.
  */
-export type BytesErrorCode = "BYTES_TRUNCATED" | "BYTES_OUT_OF_RANGE" | "BYTES_TOO_LARGE" | "BYTES_INVALID_UTF8" | "BYTES_INVALID_JSON";
+export type BytesErrorCode =
+  | "BYTES_TRUNCATED"
+  | "BYTES_OUT_OF_RANGE"
+  | "BYTES_TOO_LARGE"
+  | "BYTES_INVALID_UTF8"
+  | "BYTES_INVALID_JSON"
+  | "BYTES_INVALID_IMPLEMENTATION";
 
 /** Details of a {@link BytesError}. */
 export interface BytesErrorDetails {

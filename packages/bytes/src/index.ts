@@ -1,4 +1,6 @@
-export { crc32c, crc32cPure } from "./crc32c.js";
+export { crc32c, useCrc32c } from "./crc32c.js";
+export type { Crc32c } from "./crc32c-check.js";
+export { crc32cPure } from "./crc32c-pure.js";
 export { BytesError } from "./errors.js";
 export type { BytesErrorCode, BytesErrorDetails } from "./errors.js";
 export { ByteReader } from "./reader.js";

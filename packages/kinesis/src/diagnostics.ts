@@ -59,30 +59,37 @@ const problem = channel("holdfast:kinesis:problem");
 const poisoned = channel("holdfast:kinesis:poisoned");
 const closed = channel("holdfast:kinesis:closed");
 
+/** Publishes the event if somebody listens. */
 export function announceOpened(event: KinesisOpenedEvent): void {
   if (opened.hasSubscribers) opened.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceAppend(event: KinesisAppendEvent): void {
   if (append.hasSubscribers) append.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceSnapshot(event: KinesisSnapshotEvent): void {
   if (snapshot.hasSubscribers) snapshot.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceRejected(event: KinesisRejectedEvent): void {
   if (rejected.hasSubscribers) rejected.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceProblem(event: KinesisProblemEvent): void {
   if (problem.hasSubscribers) problem.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announcePoisoned(event: KinesisPoisonedEvent): void {
   if (poisoned.hasSubscribers) poisoned.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceClosed(event: KinesisClosedEvent): void {
   if (closed.hasSubscribers) closed.publish(event);
 }

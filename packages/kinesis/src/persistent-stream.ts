@@ -12,6 +12,7 @@ export interface StreamParts {
   readonly shardCounters: readonly bigint[];
 }
 
+/** A stream as it is stored, under the name that ferrokinesis has for it. */
 export type PersistentStream = StoredStream;
 
 /** Between a stream that is worked on and what is stored of it; as `PersistentStream` of ferrokinesis 0.7.0, `src/persistence.rs`. */

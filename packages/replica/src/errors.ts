@@ -55,6 +55,7 @@ export class ReplicaError extends HoldfastError {
   }
 }
 
+/** REPLICA_INVALID_ARGUMENT, `not_applied`. @param message - What is wrong, and what is allowed. */
 export function invalidArgument(operation: string, message: string): ReplicaError {
   return new ReplicaError("REPLICA_INVALID_ARGUMENT", message, { operation, outcome: "not_applied" });
 }

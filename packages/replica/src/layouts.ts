@@ -28,8 +28,9 @@ export interface ReplicaLayout {
   formatBehindWal(index: bigint): string;
 }
 
-/** The directory of all snapshots of a generation, and that of all its WAL. */
+/** The directory of all snapshots of a generation, relative to it. */
 export const SNAPSHOTS_DIRECTORY = "snapshots/";
+/** The directory of all WAL of a generation, relative to it. */
 export const WAL_DIRECTORY = "wal/";
 
 /** The layout of this name. */

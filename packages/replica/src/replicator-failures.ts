@@ -13,10 +13,12 @@ export function retryDelayMs(retry: { readonly minMs: number; readonly maxMs: nu
   return Math.ceil(Math.min(retry.maxMs, retry.minMs * 2 ** Math.min(failures, 30)) * (0.5 + chance / 512));
 }
 
+/** REPLICA_SOURCE_CHANGED. @param what - In what way the log is not the one that was replicated. */
 export function sourceChanged(what: string): ReplicaError {
   return new ReplicaError("REPLICA_SOURCE_CHANGED", `the log that is replicated: ${what}`, { operation: "replicate" });
 }
 
+/** REPLICA_CLOSED. @param operation - What was called. */
 export function closed(operation: string): ReplicaError {
   return new ReplicaError("REPLICA_CLOSED", `${operation}: the replicator is closed`, { operation });
 }

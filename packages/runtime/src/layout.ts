@@ -20,6 +20,7 @@ export function pagePrefix(prefix: StoragePrefix, kind: PageKind): StoragePrefix
   return joinPrefix(prefix, kind);
 }
 
+/** Where a page is. @param number - Of the page, a safe integer from 0 on. */
 export function pageKey(prefix: StoragePrefix, kind: PageKind, number: number): StorageKey {
   return joinKey(pagePrefix(prefix, kind), `${digits(number)}.page`);
 }
@@ -29,6 +30,7 @@ export function parsePageKey(key: StorageKey): number | undefined {
   return parse(/\/(\d{20})\.page$/.exec(key)?.[1]);
 }
 
+/** Where the snapshots are. */
 export function snapshotPrefix(prefix: StoragePrefix): StoragePrefix {
   return joinPrefix(prefix, "state");
 }
@@ -39,10 +41,12 @@ export interface SnapshotName {
   readonly number: number;
 }
 
+/** Where a snapshot is. */
 export function snapshotKey(prefix: StoragePrefix, { seq, number }: SnapshotName): StorageKey {
   return joinKey(snapshotPrefix(prefix), `${digits(seq)}-${digits(number)}.state`);
 }
 
+/** The inverse of {@link snapshotKey}; `undefined` for a key that is none. */
 export function parseSnapshotKey(key: StorageKey): SnapshotName | undefined {
   const found = /\/(\d{20})-(\d{20})\.state$/.exec(key);
   const seq = parse(found?.[1]);

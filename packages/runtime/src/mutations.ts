@@ -31,6 +31,11 @@ export interface PlainEvent {
   readonly payloadJson?: string | undefined;
 }
 
+/**
+ * A worker with the next id that is free, the event of its making, and what there is to note about its request.
+ *
+ * @throws RUNTIME_STOPPED, RUNTIME_INVALID_REQUEST, RUNTIME_INVALID_ARGUMENT, RUNTIME_EXHAUSTED.
+ */
 export function planCreateWorker(pending: PendingRuntime, request: NewWorker, bounds: TextBounds): { readonly changes: readonly Change[]; readonly worker: WorkerRecord } {
   const operation = "createWorker";
   requireRunning(operation, pending);
@@ -42,6 +47,12 @@ export function planCreateWorker(pending: PendingRuntime, request: NewWorker, bo
   return { changes, worker };
 }
 
+/**
+ * An entry of a worker's transcript, and the event of its arrival.
+ *
+ * @throws RUNTIME_STOPPED, RUNTIME_WRONG_RUNTIME, RUNTIME_WORKER_NOT_FOUND, RUNTIME_EXHAUSTED; RUNTIME_INVALID_REQUEST for a blank
+ * text and for a worker that does not run; RUNTIME_INVALID_ARGUMENT for a text that cannot be stored.
+ */
 export function planInput(pending: PendingRuntime, name: WorkerName, entry: PlainEntry, bounds: TextBounds): { readonly changes: readonly Change[]; readonly entry: TranscriptRecord } {
   const operation = "sendInput";
   requireRunning(operation, pending);
@@ -59,6 +70,12 @@ export function planInput(pending: PendingRuntime, name: WorkerName, entry: Plai
   };
 }
 
+/**
+ * Entries of a worker's transcript, at least one, and one event that they all belong to.
+ *
+ * @param own - The event; without one the entries belong to the worker's last event.
+ * @throws As {@link planInput}, but that texts may be blank; RUNTIME_INVALID_ARGUMENT also for no entry.
+ */
 export function planTranscript(pending: PendingRuntime, name: WorkerName, entries: readonly PlainEntry[], own: PlainEvent | undefined, bounds: TextBounds): { readonly changes: readonly Change[]; readonly first: TranscriptRecord; readonly last: TranscriptRecord } {
   const operation = "appendTranscript";
   requireRunning(operation, pending);
@@ -75,6 +92,12 @@ export function planTranscript(pending: PendingRuntime, name: WorkerName, entrie
   return { changes, first, last };
 }
 
+/**
+ * An event of the runtime, or of one of its workers.
+ *
+ * @param name - A worker, which must run; `undefined`: the event is the runtime's.
+ * @throws As {@link planInput}, but that texts may be blank.
+ */
 export function planEvent(pending: PendingRuntime, own: PlainEvent, name: WorkerName | undefined, bounds: TextBounds): { readonly changes: readonly Change[]; readonly id: bigint } {
   const operation = "appendEvent";
   requireRunning(operation, pending);
@@ -109,6 +132,11 @@ export function planStopRuntime(pending: PendingRuntime): { readonly changes: re
   return { changes: [{ type: "stopped" }, { type: "event", event }], id: event.id };
 }
 
+/**
+ * Events with ids below `before` are forgotten.
+ *
+ * @throws RUNTIME_INVALID_ARGUMENT unless `before` is from 0 to the next event's id.
+ */
 export function planTrim(pending: PendingRuntime, before: bigint): readonly Change[] {
   if (typeof before !== "bigint" || before < 0n || before > pending.runtime.nextEventId) {
     throw invalidArgument("trimEvents", `before must be from 0 to the next event id, ${pending.runtime.nextEventId.toString()}`);
@@ -116,6 +144,7 @@ export function planTrim(pending: PendingRuntime, before: bigint): readonly Chan
   return [{ type: "trimmed", before }];
 }
 
+/** A worker that does not run goes, with its transcript. @throws RUNTIME_INVALID_REQUEST if it runs; RUNTIME_WRONG_RUNTIME, RUNTIME_WORKER_NOT_FOUND. */
 export function planDelete(pending: PendingRuntime, name: WorkerName): readonly Change[] {
   const worker = requireWorker("deleteWorker", pending, name);
   if (worker.status === "running") throw invalidRequest("deleteWorker", `worker ${worker.workerRef.workerId} is running`);
@@ -129,6 +158,7 @@ export function resolveWorker(operation: string, runtimeId: string, name: Worker
   throw new RuntimeError("RUNTIME_WRONG_RUNTIME", `worker ${shown(name.workerId)} belongs to runtime ${shown(name.runtimeId)}, not runtime ${runtimeId}`, { operation, outcome: "not_applied" });
 }
 
+/** RUNTIME_WORKER_NOT_FOUND, `not_applied`. */
 export function workerNotFound(operation: string, { runtimeId, workerId }: WorkerRef): RuntimeError {
   return new RuntimeError("RUNTIME_WORKER_NOT_FOUND", `worker ${shown(workerId)} was not found in runtime ${runtimeId}`, { operation, outcome: "not_applied" });
 }

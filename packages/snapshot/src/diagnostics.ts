@@ -52,26 +52,32 @@ const opened = channel("holdfast:state:opened");
 const problem = channel("holdfast:state:problem");
 const closed = channel("holdfast:state:closed");
 
+/** Publishes the event if somebody listens. */
 export function announceWritten(event: SnapshotWrittenEvent): void {
   if (written.hasSubscribers) written.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceUnreadable(event: SnapshotUnreadableEvent): void {
   if (unreadable.hasSubscribers) unreadable.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceRemoved(event: SnapshotRemovedEvent): void {
   if (removed.hasSubscribers) removed.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceOpened(event: StateOpenedEvent): void {
   if (opened.hasSubscribers) opened.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceProblem(event: StateProblemEvent): void {
   if (problem.hasSubscribers) problem.publish(event);
 }
 
+/** Publishes the event if somebody listens. */
 export function announceClosed(event: StateClosedEvent): void {
   if (closed.hasSubscribers) closed.publish(event);
 }

@@ -55,6 +55,7 @@ export function requireWholeNumber(operation: string, name: string, value: numbe
   throw invalidArgument(operation, `${name} is ${String(value)}; it must be a whole number from ${min} to ${max}`);
 }
 
+/** SNAPSHOT_INVALID_ARGUMENT, `not_applied`. @param message - What is wrong, and what is allowed. */
 export function invalidArgument(operation: string, message: string): SnapshotError {
   return new SnapshotError("SNAPSHOT_INVALID_ARGUMENT", message, { operation, outcome: "not_applied" });
 }

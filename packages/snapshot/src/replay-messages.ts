@@ -12,6 +12,7 @@ export interface ReplayStart {
   readonly version: number;
 }
 
+/** What the store asks of the worker. */
 export type ReplayQuestion =
   /** Forget what came so far, and begin with `initial`. */
   | { readonly kind: "initial" }
@@ -24,6 +25,7 @@ export type ReplayQuestion =
   /** The next piece of the snapshot, please. */
   | { readonly kind: "next" };
 
+/** What the worker answers: `piece` and `end` to `next`, `ok` to everything else, and `failed` to any of them. */
 export type ReplayAnswer =
   | { readonly kind: "ok" }
   | { readonly kind: "piece"; readonly bytes: Uint8Array }

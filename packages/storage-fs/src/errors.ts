@@ -75,6 +75,7 @@ export function isDenied(error: unknown): boolean {
   return CODES.get(systemCode(error) ?? "") === "STORAGE_ACCESS_DENIED";
 }
 
+/** A key or path in quotation marks, for a message: what is not printable is escaped. */
 export function quote(text: string): string {
   return JSON.stringify(text);
 }

@@ -59,6 +59,7 @@ export async function closeAfterReading(file: FsFile): Promise<void> {
   await file.close().catch(() => undefined);
 }
 
+/** @throws STORAGE_UNSAFE_PATH unless it is a plain file. */
 export function refuseOtherThanFile(stat: Pick<FsStat, "kind">, failure: Failure): void {
   if (stat.kind === "file") return;
   const message = `${failure.operation}: ${quote(failure.key ?? "")} is no plain file but a ${stat.kind}`;

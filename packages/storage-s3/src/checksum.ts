@@ -10,6 +10,7 @@ export function checksumText(crc: number): string {
   return bytes.toString("base64");
 }
 
+/** The {@link checksumText} of these bytes. */
 export function checksumOf(bytes: Uint8Array): string {
   return checksumText(crc32c(bytes));
 }

@@ -10,6 +10,7 @@ export interface Deadline {
   end(): void;
 }
 
+/** Begins the time of a call, `timeoutMs` from now. Whoever begins it ends it, in every case. */
 export function startDeadline(clock: Clock, timeoutMs: number, caller: AbortSignal | undefined): Deadline {
   const controller = new AbortController();
   const state = { isOver: false };

@@ -1,6 +1,7 @@
 import type { HttpPortError } from "@holdfast/storage/ports";
 import { isHoldfastError, StorageError, type HoldfastError, type StorageErrorCode, type WriteOutcome } from "@holdfast/storage";
 
+/** The `backend` of every error of this package. */
 export const BACKEND_NAME = "s3";
 
 /** What an error is about. */

@@ -61,6 +61,7 @@ export async function begin({ store, name, signal }: Writing, writeId: string): 
   return id;
 }
 
+/** Sends a part, again where that may help: a number gets the part that came last. @param number - From 1 to 10,000. @throws RequestFailure. */
 export async function sendPart({ writing, id }: Upload, number: number, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<SentPart> {
   const { store, name } = writing;
   const checksum = checksumOf(bytes);

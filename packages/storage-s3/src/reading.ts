@@ -38,6 +38,7 @@ export async function tryHead({ client }: ObjectStore, name: string, signal: Abo
   }
 }
 
+/** An object as the contract lists it. */
 export function toEntry(key: StorageKey, { size, modifiedAt }: Pick<ObjectHead, "size" | "modifiedAt">): StorageEntry {
   return { key, size, modifiedAt };
 }

@@ -63,10 +63,12 @@ export async function commit(writing: Writing, writeId: string, tryCommit: Commi
   }
 }
 
+/** The header that makes a write fail where there is an object; none where it may replace one. */
 export function conditionOf({ ifAbsent }: Pick<Writing, "ifAbsent">): Record<string, string> {
   return ifAbsent ? { "if-none-match": "*" } : {};
 }
 
+/** The headers that an object keeps. @param writeId - Tells by whose call it was made. */
 export function objectHeaders(writeId: string): Record<string, string> {
   return { "content-type": "application/octet-stream", [WRITE_ID_HEADER]: writeId };
 }

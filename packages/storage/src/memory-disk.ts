@@ -35,6 +35,7 @@ export interface Node {
   version: Version;
 }
 
+/** What outlives the processes of a memory backend: objects, and which of them are locked. */
 export class Disk implements MemoryDisk {
   readonly nodes: MemoryNodes;
   /** Who holds a lock, by the lock's name. */
@@ -87,4 +88,5 @@ export function failure(code: StorageErrorCode, call: StorageErrorDetails, what:
   return new StorageError(code, `${call.operation}${about}: ${what}`, { ...call, backend: BACKEND_NAME });
 }
 
+/** The `backend` of every error of the memory backend. */
 export const BACKEND_NAME = "memory";

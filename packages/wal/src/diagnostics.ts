@@ -64,10 +64,12 @@ const problems = channel("holdfast:wal:problem");
 const poisoned = channel("holdfast:wal:poisoned");
 const closed = channel("holdfast:wal:closed");
 
+/** Publishes the event if somebody listens. */
 export function announceOpened(event: LogOpenedEvent): void {
   if (opened.hasSubscribers) opened.publish(event);
 }
 
+/** Publishes a {@link LogCommitEvent} if somebody listens. @param segment - Number of the segment; on object storage the position. */
 export function announceCommit(prefix: string, commit: CommitBuffer, latencyMs: number, segment: number): void {
   if (!committed.hasSubscribers) return;
   const event: LogCommitEvent = {
@@ -81,30 +83,35 @@ export function announceCommit(prefix: string, commit: CommitBuffer, latencyMs: 
   committed.publish(event);
 }
 
+/** Publishes a {@link LogSegmentEvent} if somebody listens. */
 export function announceSegment(prefix: string, action: LogSegmentEvent["action"], segment: number): void {
   if (!segments.hasSubscribers) return;
   const event: LogSegmentEvent = { prefix, action, segment };
   segments.publish(event);
 }
 
+/** Publishes a {@link LogPackEvent} if somebody listens. */
 export function announcePack(prefix: string, firstPosition: number, lastPosition: number): void {
   if (!packs.hasSubscribers) return;
   const event: LogPackEvent = { prefix, firstPosition, lastPosition };
   packs.publish(event);
 }
 
+/** Publishes a {@link LogProblemEvent} if somebody listens. @param what - What was tried, as a verb: "remove trimmed segments". */
 export function announceProblem(prefix: string, what: string, error: unknown): void {
   if (!problems.hasSubscribers) return;
   const event: LogProblemEvent = { prefix, what, error };
   problems.publish(event);
 }
 
+/** Publishes a {@link LogPoisonedEvent} if somebody listens. */
 export function announcePoisoned(prefix: string, error: WalError): void {
   if (!poisoned.hasSubscribers) return;
   const event: LogPoisonedEvent = { prefix, error };
   poisoned.publish(event);
 }
 
+/** Publishes a {@link LogClosedEvent} if somebody listens. */
 export function announceClosed(prefix: string): void {
   if (!closed.hasSubscribers) return;
   const event: LogClosedEvent = { prefix };

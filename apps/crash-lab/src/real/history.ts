@@ -10,6 +10,7 @@ import { ObjectsLedger } from "./work/objects-ledger.js";
 
 /** The stores that have a history here. */
 export const STORES = ["log", "objects"] as const;
+/** One of {@link STORES}. */
 export type StoreName = (typeof STORES)[number];
 
 /** What children do: go on until something ends them, or a script with an end. */

@@ -4,6 +4,7 @@ import type { Crash } from "./trial.js";
 /** Chooses a whole number from 0 to `count − 1`, by a seed. */
 export type Draw = (count: number) => number;
 
+/** Draws that are the same for the same seed, a safe integer, and each number about as often as every other. */
 export function seededDraw(seed: number): Draw {
   const adversary = seededAdversary(seed, { temper: "even" });
   return (count) => adversary.choose("draw", count);

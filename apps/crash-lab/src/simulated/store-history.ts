@@ -25,6 +25,7 @@ export interface ModulesUnderTest {
 /** How much a simulated disk may forget and reorder, from the weakest to one whose processes only get killed. */
 export type Profile = "posix" | "ordered" | "kill";
 
+/** Every {@link Profile}, from the weakest disk to the strongest. */
 export const PROFILES: readonly Profile[] = ["posix", "ordered", "kill"];
 
 /** What a history runs with. All chance comes from `seed`, and no real time passes. */

@@ -7,6 +7,7 @@ import { ByteReader, ByteWriter, BytesError, decodeUtf8 } from "@holdfast/bytes"
 /** Texts as bytes, in the order in which they are to stand. */
 export type MetadataFields = readonly (readonly [name: Uint8Array, value: Uint8Array])[];
 
+/** The bytes of these fields, in this order: checks neither the order nor that no name stands twice. */
 export function encodeMetadata(fields: MetadataFields): Uint8Array {
   const bytes = fields.reduce((sum, [name, value]) => sum + 8 + name.length + value.length, 4);
   const writer = new ByteWriter({ into: new Uint8Array(bytes) });

@@ -1,15 +1,19 @@
 /** What a stream is doing. */
 export type StreamStatus = "CREATING" | "DELETING" | "ACTIVE" | "UPDATING";
 
+/** How the records of a stream are encrypted, in the words of the Kinesis API. */
 export type EncryptionType = "KMS" | "NONE";
 
+/** Whether a stream has the shards that were asked for, or as many as its load needs; in the words of the Kinesis API. */
 export type StreamMode = "PROVISIONED" | "ON_DEMAND";
 
+/** Metrics that are kept for each shard of a stream. */
 export interface EnhancedMonitoring {
   /** Names of metrics; any text is kept. */
   readonly shardLevelMetrics: readonly string[];
 }
 
+/** The hash keys whose records a shard takes: from 0 to 2^128 − 1, which is not checked here. */
 export interface HashKeyRange {
   /** Decimal. */
   readonly startingHashKey: string;
@@ -17,12 +21,14 @@ export interface HashKeyRange {
   readonly endingHashKey: string;
 }
 
+/** The sequence numbers of a shard's records, in decimal. */
 export interface SequenceNumberRange {
   readonly startingSequenceNumber: string;
   /** Of a shard that is closed. */
   readonly endingSequenceNumber?: string | undefined;
 }
 
+/** A shard of a stream, as the Kinesis API describes it. */
 export interface Shard {
   readonly shardId: string;
   readonly hashKeyRange: HashKeyRange;
@@ -79,20 +85,24 @@ interface ConsumerTransition<Kind extends string> {
   readonly readyAtMs: bigint;
 }
 
+/** A stream that is made becomes active, with these shards. */
 export interface CreateStreamTransition extends StreamTransition<"CreateStream"> {
   readonly shards: readonly Shard[];
 }
 
+/** A stream gets another number of shards. */
 export interface UpdateShardCountTransition extends StreamTransition<"UpdateShardCount"> {
   /** 0 to 2^32 − 1. */
   readonly targetShardCount: number;
 }
 
+/** A shard is closed, and two take its place: the second one begins at `newStartingHashKey`, which is decimal. */
 export interface SplitShardTransition extends StreamTransition<"SplitShard"> {
   readonly shardToSplit: string;
   readonly newStartingHashKey: string;
 }
 
+/** Two shards whose ranges touch are closed, and one takes their place. */
 export interface MergeShardsTransition extends StreamTransition<"MergeShards"> {
   readonly shardToMerge: string;
   readonly adjacentShardToMerge: string;

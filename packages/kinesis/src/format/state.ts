@@ -56,6 +56,7 @@ export function readEntry(bytes: Uint8Array): ReadEntry {
  * answer of the Kinesis API has its names.
  */
 
+/** A shard, as in the answers of the Kinesis API. */
 export const shard: JsonType<Shard> = struct<Shard>({
   shardId: required("ShardId", text),
   hashKeyRange: required(
@@ -76,6 +77,7 @@ export const shard: JsonType<Shard> = struct<Shard>({
   adjacentParentShardId: omittable("AdjacentParentShardId", text),
 });
 
+/** The fields of a stored stream, for types that have others beside them. */
 export const streamFields: Fields<PersistentStream> = {
   name: required("name", text),
   retentionPeriodHours: required("retention_period_hours", u32),
@@ -98,6 +100,7 @@ export const streamFields: Fields<PersistentStream> = {
   shardCounters: required("shard_counters", list(u64)),
 };
 
+/** A stored stream: {@link streamFields} and nothing else. */
 export const stream: JsonType<PersistentStream> = struct(streamFields);
 
 const shardRecords: JsonType<ShardRecords> = struct<ShardRecords>({

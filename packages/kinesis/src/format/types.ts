@@ -10,6 +10,7 @@ export const epochSeconds: JsonType<number> = {
   },
 };
 
+/** Bytes as an array of numbers from 0 to 255, as serde writes them. */
 export const byteArray: JsonType<Uint8Array> = {
   read: (reader) => reader.byteArray(),
   write: (writer, value) => {

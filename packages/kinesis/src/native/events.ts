@@ -68,6 +68,7 @@ export interface ExpireRecords {
   readonly below: string;
 }
 
+/** A consumer is registered, or takes the place of the one with its ARN. */
 export interface PutConsumer {
   readonly kind: "PutConsumer";
   readonly arn: string;
@@ -75,11 +76,13 @@ export interface PutConsumer {
   readonly consumer: Uint8Array;
 }
 
+/** A consumer goes. Its transition is another event's. */
 export interface DeleteConsumer {
   readonly kind: "DeleteConsumer";
   readonly arn: string;
 }
 
+/** A resource gets a policy, in place of the one that it has. */
 export interface PutPolicy {
   readonly kind: "PutPolicy";
   readonly arn: string;
@@ -87,6 +90,7 @@ export interface PutPolicy {
   readonly policy: string;
 }
 
+/** A resource's policy goes. */
 export interface DeletePolicy {
   readonly kind: "DeletePolicy";
   readonly arn: string;
@@ -106,6 +110,7 @@ export interface DeleteResourceTags {
   readonly arn: string;
 }
 
+/** The settings of the account are replaced as a whole. */
 export interface SetAccountSettings {
   readonly kind: "SetAccountSettings";
   /** A JSON object; no bytes stand for an empty one. */

@@ -18,8 +18,9 @@
  */
 import { ByteReader, ByteWriter, crc32c } from "@holdfast/bytes";
 
-/** Bytes of head and tail. */
+/** Bytes of the head. */
 export const ENVELOPE_HEAD_BYTES = 48;
+/** Bytes of the tail. */
 export const ENVELOPE_TAIL_BYTES = 24;
 
 /** Which object it is. */

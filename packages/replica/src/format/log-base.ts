@@ -32,6 +32,7 @@ export interface LogBase {
   readonly contentVersion: number | undefined;
 }
 
+/** The {@link BASE_BYTES} bytes that stand before the content. Checks nothing: every number fits its field. */
 export function encodeLogBase({ logId, generation, index, seq, committedAtMs, contentVersion }: LogBase): Uint8Array {
   const writer = new ByteWriter({ into: new Uint8Array(BASE_BYTES) });
   writer.bytes(MAGIC);

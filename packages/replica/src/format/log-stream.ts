@@ -21,9 +21,11 @@
  */
 import { ByteReader, ByteWriter, crc32c } from "@holdfast/bytes";
 
-/** Bytes of a claim, a begin, and the head of a frame. */
+/** Bytes of a claim. */
 export const CLAIM_BYTES = 72;
+/** Bytes of a begin. */
 export const BEGIN_BYTES = 40;
+/** Bytes of the head of a frame. */
 export const COMMIT_HEAD_BYTES = 40;
 
 /** A frame's body has at most so many bytes. A commit of the log has at most 16 MiB. */
@@ -66,6 +68,7 @@ export interface CommitHead {
   readonly link: number;
 }
 
+/** The {@link CLAIM_BYTES} bytes that every index begins with. */
 export function encodeClaim({ logId, writerId, generation, index }: StreamClaim): Uint8Array {
   const writer = new ByteWriter({ into: new Uint8Array(CLAIM_BYTES) });
   writer.bytes(CLAIM_MAGIC);
@@ -93,6 +96,7 @@ export function decodeClaim(bytes: Uint8Array): StreamClaim | { readonly unsuppo
   return version === VERSION ? { logId, writerId, generation, index } : { unsupportedVersion: version };
 }
 
+/** The {@link BEGIN_BYTES} bytes behind the claim, and the link that the first frame refers to. */
 export function encodeBegin({ after, firstSeq }: StreamBegin): { readonly bytes: Uint8Array; readonly link: number } {
   const writer = new ByteWriter({ into: new Uint8Array(BEGIN_BYTES) });
   writer.bytes(BEGIN_MAGIC);

@@ -4,8 +4,9 @@
  */
 import { ByteReader } from "@holdfast/bytes";
 
-/** The magic number of a frame, and that of the format before it. */
+/** The magic number of a frame. */
 export const FRAME_MAGIC = 0x184d2204;
+/** The magic number of the format before it. */
 export const LEGACY_MAGIC = 0x184c2102;
 
 /** The size word of a block that is stored as it is has this bit. */

@@ -22,6 +22,7 @@ export interface RegisteredGeneration {
   readonly logId: string;
 }
 
+/** The 52 bytes of an entry; its number is from 1 to 2^64 − 1. */
 export function encodeRegisterEntry({ number, generation, logId }: RegisteredGeneration): Uint8Array {
   const writer = new ByteWriter({ into: new Uint8Array(ENTRY_BYTES) });
   writer.bytes(MAGIC);

@@ -15,14 +15,17 @@ export function runtimePrefix(runtimeId: string): StoragePrefix {
   return storagePrefix(`runtimes/${idSegment(runtimeId)}`);
 }
 
+/** Where the runtime itself is. @param prefix - As {@link runtimePrefix} answers it. */
 export function runtimeFileKey(prefix: StoragePrefix): StorageKey {
   return joinKey(prefix, "runtime.json");
 }
 
+/** Where the events are. @param prefix - As {@link runtimePrefix} answers it. */
 export function eventsKey(prefix: StoragePrefix): StorageKey {
   return joinKey(prefix, "events.jsonl");
 }
 
+/** What holds the directories of all workers. @param prefix - As {@link runtimePrefix} answers it. */
 export function workersPrefix(prefix: StoragePrefix): StoragePrefix {
   return joinPrefix(prefix, "workers");
 }
@@ -32,10 +35,12 @@ export function workerPrefix(prefix: StoragePrefix, workerId: string): StoragePr
   return joinPrefix(prefix, `workers/${idSegment(workerId)}`);
 }
 
+/** Where a worker itself is. @param directory - As {@link workerPrefix} answers it. */
 export function workerFileKey(directory: StoragePrefix): StorageKey {
   return joinKey(directory, "worker.json");
 }
 
+/** Where the transcript of a worker is. @param directory - As {@link workerPrefix} answers it. */
 export function transcriptKey(directory: StoragePrefix): StorageKey {
   return joinKey(directory, "transcript.jsonl");
 }

@@ -9,8 +9,10 @@ export interface WorkerRef {
   readonly workerId: string;
 }
 
+/** A runtime that is `stopped` never runs again; it can be read, trimmed, and rid of workers. */
 export type RuntimeStatus = "running" | "stopped";
 
+/** A worker runs until it is stopped or cancelled, whichever comes first. */
 export type WorkerStatus = "running" | "stopped" | "cancelled";
 
 /** The most that one query may ask for. */
@@ -21,6 +23,7 @@ export interface RuntimeLimits {
   readonly maxEventBatchItems: bigint;
 }
 
+/** How much a diagnostic matters. */
 export type DiagnosticSeverity = "info" | "warning" | "error";
 
 /** Something that whoever runs the runtime should know. */

@@ -13,6 +13,7 @@ export interface Cut {
   readonly workers: readonly WorkerCut[];
 }
 
+/** A worker in the moment of the cut. */
 export interface WorkerCut {
   readonly worker: WorkerState;
   readonly record: WorkerRecord;

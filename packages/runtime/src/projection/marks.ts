@@ -12,6 +12,7 @@ export function pathMarks(prefix: StoragePrefix, marks: FileMarks): ReadonlyMap<
   return new Map([...marks].map(([key, mark]) => [key.slice(prefix.length), mark]));
 }
 
+/** A file by its path below `prefix`, which its key begins with. Without a mark the file is gone. */
 export function changedFile(prefix: StoragePrefix, key: StorageKey, mark: FileMark | undefined): ChangedFile {
   return { path: key.slice(prefix.length), mark };
 }

@@ -79,6 +79,7 @@ export function decodeMutation(bytes: Uint8Array, runtimeId: string): readonly C
   return changes;
 }
 
+/** The runtime itself: no worker, no event. @throws BytesError for a text with half a character. */
 export function writeRuntime(writer: ByteWriter, runtime: RuntimeRecord): void {
   writeText(writer, runtime.runtimeId);
   writeOptional(writer, runtime.displayName, writeText);
@@ -93,6 +94,7 @@ export function writeRuntime(writer: ByteWriter, runtime: RuntimeRecord): void {
   });
 }
 
+/** The inverse of {@link writeRuntime}. @throws MalformedError, BytesError. */
 export function readRuntime(reader: ByteReader): RuntimeRecord {
   const runtimeId = readText(reader);
   const displayName = readOptional(reader, readText);
@@ -114,11 +116,13 @@ function readMark(reader: ByteReader): FileMark {
   return { bytes: reader.u64Safe(), crc32c: reader.u32() };
 }
 
+/** A file of the projection. @throws BytesError for a path with half a character. */
 export function writeFile(writer: ByteWriter, { path, mark }: ChangedFile): void {
   writeText(writer, path);
   writeOptional(writer, mark, writeMark);
 }
 
+/** The inverse of {@link writeFile}. @throws MalformedError, BytesError. */
 export function readFile(reader: ByteReader): ChangedFile {
   return { path: readText(reader), mark: readOptional(reader, readMark) };
 }

@@ -31,24 +31,34 @@ export function writeText(writer: ByteWriter, text: string): void {
   writer.bytes(bytes);
 }
 
+/** The inverse of {@link writeText}. @throws BytesError. */
 export function readText(reader: ByteReader): string {
   return decodeUtf8(reader.bytes(reader.count(reader.u32(), 1)));
 }
 
+/** What may be missing. @param write - Writes it if it is there. */
 export function writeOptional<T>(writer: ByteWriter, value: T | undefined, write: (writer: ByteWriter, value: T) => void): void {
   writer.u8(value === undefined ? 0 : 1);
   if (value !== undefined) write(writer, value);
 }
 
+/** The inverse of {@link writeOptional}. @throws MalformedError, BytesError, and what `read` throws. */
 export function readOptional<T>(reader: ByteReader, read: (reader: ByteReader) => T): T | undefined {
   return oneOf(reader.u8(), [false, true], "presence") ? read(reader) : undefined;
 }
 
+/** Items, in their order. @param write - Writes one of them. */
 export function writeList<T>(writer: ByteWriter, items: readonly T[], write: (writer: ByteWriter, item: T) => void): void {
   writer.u32(items.length);
   for (const item of items) write(writer, item);
 }
 
+/**
+ * The inverse of {@link writeList}.
+ *
+ * @param minItemBytes - An item has at least so many bytes: bounds how many there can be, so that a wrong length allocates nothing.
+ * @throws BytesError, and what `read` throws.
+ */
 export function readList<T>(reader: ByteReader, minItemBytes: number, read: (reader: ByteReader) => T): T[] {
   const length = reader.count(reader.u32(), minItemBytes);
   const items: T[] = [];
@@ -63,7 +73,9 @@ export function oneOf<T>(code: number, values: readonly T[], what: string): T {
   return value;
 }
 
+/** Every status of a runtime, at the place that is its code. */
 export const RUNTIME_STATUSES: readonly RuntimeStatus[] = ["running", "stopped"];
+/** Every status of a worker, at the place that is its code. */
 export const WORKER_STATUSES: readonly WorkerStatus[] = ["running", "stopped", "cancelled"];
 const SEVERITIES: readonly DiagnosticSeverity[] = ["info", "warning", "error"];
 
@@ -76,6 +88,7 @@ export function writeEvent(writer: ByteWriter, event: EventRecord, runtimeId: st
   writeOptional(writer, event.payloadJson, writeText);
 }
 
+/** The inverse of {@link writeEvent}. @throws MalformedError, BytesError. */
 export function readEvent(reader: ByteReader, runtimeId: string): EventRecord {
   const id = reader.u64();
   const workerRef = readRef(reader, runtimeId);
@@ -94,6 +107,7 @@ export function writeEntry(writer: ByteWriter, entry: TranscriptRecord): void {
   writeOptional(writer, entry.payloadJson, writeText);
 }
 
+/** The inverse of {@link writeEntry}. @param workerRef - Whose entry it is. @throws MalformedError, BytesError. */
 export function readEntry(reader: ByteReader, workerRef: WorkerRef): TranscriptRecord {
   const sequence = reader.u64();
   const eventId = reader.u64();
@@ -103,6 +117,7 @@ export function readEntry(reader: ByteReader, workerRef: WorkerRef): TranscriptR
   return { sequence, workerRef, role, content, eventId, ...(payloadJson !== undefined && { payloadJson }) };
 }
 
+/** @param runtimeId - References to workers of this runtime are stored without it. */
 export function writeDiagnostic(writer: ByteWriter, diagnostic: RuntimeDiagnostic, runtimeId: string): void {
   writer.u64(diagnostic.id);
   writer.u8(SEVERITIES.indexOf(diagnostic.severity));
@@ -111,6 +126,7 @@ export function writeDiagnostic(writer: ByteWriter, diagnostic: RuntimeDiagnosti
   writeText(writer, diagnostic.message);
 }
 
+/** The inverse of {@link writeDiagnostic}. @throws MalformedError, BytesError. */
 export function readDiagnostic(reader: ByteReader, runtimeId: string): RuntimeDiagnostic {
   const id = reader.u64();
   const severity = oneOf(reader.u8(), SEVERITIES, "severity");
@@ -129,6 +145,7 @@ export function writeWorker(writer: ByteWriter, worker: WorkerRecord): void {
   writeRequest(writer, worker.request);
 }
 
+/** The inverse of {@link writeWorker}. @throws MalformedError, BytesError. */
 export function readWorker(reader: ByteReader, runtimeId: string): WorkerRecord {
   const workerRef = { runtimeId, workerId: readText(reader) };
   const status = oneOf(reader.u8(), WORKER_STATUSES, "status of a worker");

@@ -33,6 +33,7 @@ const FORMAT_VERSION = 1;
 const KINDS = { events: 1, transcripts: 2 } as const;
 const MAGIC = new TextEncoder().encode("HFRTPAGE");
 
+/** What the items of a page are. */
 export type PageKind = keyof typeof KINDS;
 
 /** Which page it is: what its header says. */

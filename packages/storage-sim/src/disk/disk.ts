@@ -41,6 +41,14 @@ export interface SimDiskOptions {
   readonly clock?: Pick<Clock, "now"> | undefined;
   /** What {@link FsPort.appendMode} answers. Default `dsync`. */
   readonly appendMode?: "dsync" | "write-then-sync" | undefined;
+  /**
+   * Whether files can be opened to be written past the cache.
+   *
+   * - `supported` (default): whole blocks of 4096 bytes can be written so; anything else is EINVAL.
+   * - `refusedAtOpen`: opening fails with EINVAL, as on a file system that does not know it. A file that was to be made is there.
+   * - `refusedAtWrite`: every write fails with EINVAL, as from memory that does not begin where the device asks for it.
+   */
+  readonly directWrites?: "supported" | "refusedAtOpen" | "refusedAtWrite" | undefined;
   /** What {@link FsPort.fileSystem} answers. Default: a local file system that does not copy on write. */
   readonly fileSystem?: FsFileSystem | undefined;
   /** A call is answered after 1 to so many turns of the microtask queue, as the adversary likes. Default 1: in the order of calls. */
@@ -102,6 +110,7 @@ export class SimDisk {
       adversary,
       maxOpenFiles: options.maxOpenFiles ?? Infinity,
       appendMode: options.appendMode ?? "dsync",
+      directWrites: options.directWrites ?? "supported",
       type: options.fileSystem ?? LOCAL,
       nowMs: () => options.clock?.now() ?? START_MS + this.#calls.count,
     };

@@ -10,9 +10,11 @@ export interface Image {
   readonly chunks: readonly (Uint8Array | undefined)[];
 }
 
+/** Bytes of a chunk. */
 export const CHUNK_BYTES = 4096;
 /** What file systems take space in. A chunk is a block. */
 export const BLOCK_BYTES = 4096;
+/** The bytes of a file that has none. */
 export const EMPTY: Image = { size: 0, chunks: [] };
 
 /** The image with `bytes` written at `offset`; what lies between the old end and there was never written. */

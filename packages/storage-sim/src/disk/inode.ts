@@ -23,6 +23,8 @@ export interface WriteEffect {
   readonly after: Image;
   /** Sectors that could not be read before, and can while the cache has this write, or once it is on the disk. */
   readonly heals: readonly number[] | undefined;
+  /** It has failed past the cache: what is seen of it is what the disk has. */
+  readonly uncached: boolean;
 }
 
 /** A change of a file's size by truncate. */
@@ -35,6 +37,7 @@ export interface TruncateEffect {
   readonly before: Image;
 }
 
+/** An effect on one file. */
 export type FileEffect = WriteEffect | TruncateEffect;
 
 /** Names of one directory that changed together. */
@@ -77,6 +80,7 @@ export interface DirectoryInode {
   modifiedAt: number;
 }
 
+/** What a name stands for. */
 export type Inode = FileInode | DirectoryInode;
 
 /** A new file without a name. */

@@ -68,6 +68,11 @@ class SimPort implements FsPort {
       path,
       begin: () => {
         const { inode, effect } = this.#open(path, options);
+        if (options.direct === true && this.#world.directWrites === "refusedAtOpen") {
+          // Linux asks the file system when the name is there already.
+          if (effect !== undefined) effect.inFlight = false;
+          throw systemError("EINVAL", "open", path);
+        }
         created = effect;
         file = new SimFile(this.#world, this.#process, path, inode, options);
         this.#process.opened(file);

@@ -9,6 +9,7 @@ export interface SimStats {
   readonly crashes: number;
 }
 
+/** Counts while the disk is used. */
 export class StatsCounter implements SimStats {
   readonly operations: Map<SimOperation, number> = new Map<SimOperation, number>();
   readonly faults: Map<`${FaultKind} ${SimOperation}`, number> = new Map<`${FaultKind} ${SimOperation}`, number>();

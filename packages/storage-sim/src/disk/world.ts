@@ -12,11 +12,14 @@ export interface World {
   /** Open files that one process may have. */
   readonly maxOpenFiles: number;
   readonly appendMode: "dsync" | "write-then-sync";
+  /** What becomes of writes past the cache. */
+  readonly directWrites: "supported" | "refusedAtOpen" | "refusedAtWrite";
   /** What the system says of the file system. */
   readonly type: FsFileSystem;
   nowMs(): number;
 }
 
+/** What a process is told about a file or directory. */
 export function statOf(inode: Inode): FsStat {
   return { kind: inode.kind, size: inode.view.size, modifiedAt: inode.modifiedAt, identity: `sim:${inode.id}`, links: inode.links };
 }

@@ -25,6 +25,7 @@ export interface SimUpload {
   readonly parts: Map<number, SimPart>;
 }
 
+/** A part of an upload. */
 export interface SimPart {
   readonly bytes: Uint8Array;
   readonly etag: string;

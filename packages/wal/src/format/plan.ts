@@ -105,6 +105,7 @@ export interface RecoveredPlan extends Omit<HeadPlan, "kind" | "head"> {
   readonly belowFloor: readonly number[];
 }
 
+/** What opening a log has to do, or why it cannot. */
 export type RecoveryPlan = NewLogPlan | PlanError | RecoveredPlan;
 
 /**

@@ -55,6 +55,7 @@ export interface WalkedSegment {
   readonly check: FrameCheck;
 }
 
+/** A walk that has met no frame but the begin. */
 export function newWalk(begin: Begin): Walk {
   return {
     begin,

@@ -33,6 +33,7 @@ const MAX_WRITE_BYTES = 128 * 1024;
 /** The kernel refuses to hand requests to a smaller buffer. */
 export const REQUEST_BYTES: number = MAX_WRITE_BYTES + 4096;
 
+/** A whole message of the kernel, as read from `/dev/fuse`: at least its head of 40 bytes. The body is a view of it. */
 export function parseRequest(message: Buffer): FuseRequest {
   return { opcode: message.readUInt32LE(4), unique: message.readBigUInt64LE(8), body: message.subarray(IN_HEADER_BYTES) };
 }

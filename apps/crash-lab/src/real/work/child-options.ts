@@ -14,8 +14,9 @@ export interface WorkOptions {
   readonly unfinished?: boolean;
 }
 
-/** Prefixes below the root, one for each store. */
+/** The prefix of the log, below the root. */
 export const LOG_PREFIX = "log";
+/** The prefix of the objects, below the root. */
 export const OBJECTS_PREFIX = "objects";
 /** Where a child's tokens begin: its number times this. */
 export const TOKENS_PER_CHILD = 10_000_000;
