@@ -127,6 +127,7 @@ export class ActiveSegment implements ReadableSegment {
   commit(commit: CommitBuffer, nowMs: number): Promise<void> {
     const offset = place(this.#end, this.commitAlignBytes);
     const bytes = this.#frameOf(commit.bytes, commit.start, commit.end, commit.firstSeq, commit.recordCount, offset, nowMs);
+    commit.committedAtMs = this.#committedAtMs;
     return this.#append(bytes, offset, commit.firstSeq + commit.recordCount - 1);
   }
 

@@ -7,6 +7,8 @@ import type { CommitWaiter } from "./waiters.js";
 export class CommitBuffer {
   firstSeq = 0;
   recordCount = 0;
+  /** Unix milliseconds; set by the device that writes it. */
+  committedAtMs = 0;
   /** Bytes of the records, without their lengths. */
   payloadBytes = 0;
   /** End of the records in `bytes`. */

@@ -13,6 +13,7 @@ import { Linger } from "./linger.js";
 import { failureBy, refusalAfter } from "./log-failure.js";
 import { checkSeq, type LogSettings } from "./options.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
+import { RecentCommits } from "./recent-commits.js";
 import { SyncTimer } from "./sync-timer.js";
 import type { AppendOptions, Codec, FollowOptions, Log, LogBatch, LogParent, LogRecord, LogRecovery, LogStats, ReadRange } from "./types.js";
 import { RangeWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
@@ -44,6 +45,8 @@ export class DurableLog<T> implements Log<T> {
   readonly #stats = new CommitStats();
   readonly #controls: Control[] = [];
   readonly #followers = new Set<() => void>();
+  /** What followers that have caught up are given. Filled only while there are any. */
+  readonly #recent: RecentCommits;
   readonly #markTimer: IdleTimer;
   readonly #linger: Linger;
   readonly #syncTimer: SyncTimer;
@@ -66,6 +69,7 @@ export class DurableLog<T> implements Log<T> {
     this.#codec = codec;
     this.#limits = limits;
     this.#isRelaxed = limits.syncEveryMs !== undefined;
+    this.#recent = new RecentCommits(limits.prefix);
     this.#queue = new CommitQueue({ headroomBytes, maxBodyBytes: maxCommitBytes - headroomBytes, maxPendingBytes }, writer.nextSeq, { onJoined: this.#joined, onWaiting: this.#pumpSoon });
     this.#markTimer = new IdleTimer(limits.clock, limits.idleMarkerMs, this.#markIfIdle);
     this.#syncTimer = new SyncTimer(limits.clock, limits.syncEveryMs, this.#syncIfNeeded);
@@ -128,11 +132,14 @@ export class DurableLog<T> implements Log<T> {
   }
 
   follow(options: FollowOptions = {}): AsyncIterable<LogRecord<T>> {
-    return followRecords(this.#readable, this.#codec, options, {
+    return followRecords(this.#followable, this.#codec, options, {
       ended: () => this.#failure ?? (this.#closed ? "closed" : undefined),
       whenMore: (wake) => {
         this.#followers.add(wake);
-        return () => this.#followers.delete(wake);
+        return () => {
+          this.#followers.delete(wake);
+          if (this.#followers.size === 0) this.#recent.clear();
+        };
       },
     });
   }
@@ -252,6 +259,7 @@ export class DurableLog<T> implements Log<T> {
     if (!this.#isRelaxed) this.#durableSeq = this.#writtenSeq;
     this.#stats.add(commit, latencyMs);
     announceCommit(this.#limits.prefix, commit, latencyMs, this.#writer.segment);
+    if (this.#followers.size > 0) this.#recent.add(commit);
     this.#queue.finish(commit);
     if (this.#writer.unmarked) this.#markTimer.touch();
     for (const waiter of commit.waiters) {
@@ -370,6 +378,8 @@ export class DurableLog<T> implements Log<T> {
     lastSeq: () => Promise.resolve(this.#durableSeq),
     commits: (range) => this.#writer.commits(range),
   };
+
+  readonly #followable: ReadableLog = { ...this.#readable, commits: (range) => this.#recent.commits(range) ?? this.#writer.commits(range) };
 
   // ------------------------------------------------------------------------------------------------ closing and refusing
 

@@ -113,6 +113,7 @@ class ObjectWriter implements LogWriter, ObjectHistory {
     const { firstSeq, recordCount } = commit;
     const position = this.#position + 1;
     this.#committedAtMs = Math.max(this.#committedAtMs, this.#policy.clock.now());
+    commit.committedAtMs = this.#committedAtMs;
     // A copy, since the buffer will hold other records: a request that was given up may still be on its way, and readers keep it.
     const bytes = new Uint8Array(commit.bytes.subarray(0, commit.end));
     sealCommit(bytes, { position, firstSeq, committedAtMs: this.#committedAtMs }, recordCount, this.#term.by);

@@ -1,14 +1,33 @@
 import { getEventListeners } from "node:events";
+import type { StorageBackend } from "@holdfast/storage";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { json, openLog, type Log, type LogOptions } from "../src/index.js";
 import { everyStore, memoryPlace, type Place } from "./support/backends.js";
 import { all, bytesOf, payload, settled, show, turns, until } from "./support/expecting.js";
 import { Follower } from "./support/follower.js";
-import { gatedBackend } from "./support/gated-backend.js";
+import { delegate, gatedBackend } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 async function openAt(place: Place, options: Partial<LogOptions> = {}): Promise<Log> {
   return openLog({ storage: await place.open(), prefix: "orders", ...options, codec: undefined });
+}
+
+/** A log, and how often its storage was asked for bytes. */
+async function counted(place: Place): Promise<{ readonly log: Log; readonly reads: () => number; readonly isAppendable: boolean }> {
+  const inner = await place.open();
+  let count = 0;
+  const storage: StorageBackend = {
+    ...delegate(inner),
+    read: (key, options) => {
+      count++;
+      return inner.read(key, options);
+    },
+    stream: (key, options) => {
+      count++;
+      return inner.stream(key, options);
+    },
+  };
+  return { log: await openLog({ storage, prefix: "orders" }), reads: () => count, isAppendable: inner.appendable !== undefined };
 }
 
 function range(first: number, last: number): number[] {
@@ -35,6 +54,73 @@ describe.each(everyStore)("following a log in $name", (store) => {
       for (const { seq, value } of follower.records) expect(Buffer.from(value).subarray(0, 6).toString()).toContain(`r${seq}<`);
       expect(follower.ended).toBe("end");
     }
+    await log.close();
+  });
+
+  test("one that has caught up is given what was written: nothing is read back", async () => {
+    const { log, reads, isAppendable } = await counted(await store.make());
+    await log.append(bytesOf("r1"));
+    const follower = new Follower(log);
+    await until(() => follower.lastSeq === 1);
+    // On object storage a log has what it wrote in memory anyway, until it is packed.
+    if (isAppendable) expect(reads()).toBeGreaterThan(0);
+    const before = reads();
+    for (let seq = 2; seq <= 30; seq++) {
+      const appended = seq % 4 === 0 ? log.appendBatch([bytesOf(`r${seq}`), bytesOf("more")]).then(({ first }) => first) : log.append(payload(`r${seq}`, seq * 1000));
+      const first = await appended;
+      await until(() => follower.lastSeq >= first);
+    }
+    expect(reads() - before).toBe(0);
+    expect(follower.seqs).toEqual(range(1, log.nextSeq - 1));
+    await follower.stop();
+    const stored = await all(log.read());
+    expect(follower.records.map(show)).toEqual(stored.map(show));
+    // Nobody follows any more, so nothing is kept.
+    const later = new Follower(log, { from: log.nextSeq - 1 });
+    const stopped = reads();
+    await until(() => later.lastSeq === log.nextSeq - 1);
+    if (isAppendable) expect(reads()).toBeGreaterThan(stopped);
+    await later.stop();
+    await log.close();
+  });
+
+  test("one that falls far behind reads what is stored, and catches up", async () => {
+    const { log, reads, isAppendable } = await counted(await store.make());
+    let goOn = (): void => undefined;
+    const follower = new Follower(log, {}, ({ seq }) => (seq === 3 || seq === 43 ? new Promise<void>((resolve) => (goOn = resolve)) : undefined));
+    for (let seq = 1; seq <= 3; seq++) await log.append(payload(`r${seq}`, 100_000));
+    await until(() => follower.lastSeq === 3);
+    const before = reads();
+    for (let seq = 4; seq <= 40; seq++) await log.append(payload(`r${seq}`, 100_000));
+    await log.append(payload("large", 1_500_000));
+    await log.append(bytesOf("small"));
+    goOn();
+    await until(() => follower.lastSeq === 42);
+    if (isAppendable) expect(reads()).toBeGreaterThan(before);
+    // One that is too large to be kept, between two that are not.
+    await log.append(bytesOf("small"));
+    await until(() => follower.lastSeq === 43);
+    await log.append(payload("large", 1_500_000));
+    await log.append(bytesOf("small"));
+    goOn();
+    await until(() => follower.lastSeq === 45);
+    expect(follower.seqs).toEqual(range(1, 45));
+    await follower.stop();
+    expect(follower.records.map(show)).toEqual((await all(log.read())).map(show));
+    await log.close();
+  });
+
+  test("values belong to the follower that got them", async () => {
+    const log = await openAt(await store.make());
+    const spoiling = new Follower(log, {}, ({ value }) => value.fill(255));
+    let goOn = (): void => undefined;
+    const late = new Follower(log, {}, ({ seq }) => (seq === 1 ? new Promise<void>((resolve) => (goOn = resolve)) : undefined));
+    for (let seq = 1; seq <= 5; seq++) await log.append(bytesOf(`r${seq}`));
+    await until(() => spoiling.lastSeq === 5);
+    goOn();
+    await until(() => late.lastSeq === 5);
+    expect(late.records.map(({ value }) => Buffer.from(value).toString())).toEqual(["r1", "r2", "r3", "r4", "r5"]);
+    await Promise.all([spoiling.stop(), late.stop()]);
     await log.close();
   });
 
