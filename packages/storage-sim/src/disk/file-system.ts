@@ -147,6 +147,7 @@ export class FileSystem {
       before,
       after,
       heals,
+      uncached: false,
     };
     inode.effects.push(effect);
     inode.view = after;
@@ -184,6 +185,7 @@ export class FileSystem {
       before: effect.before,
       after: written(effect.before, moved, offset),
       heals: undefined,
+      uncached: false,
     };
     inode.effects.push(elsewhere);
     return elsewhere;
@@ -193,7 +195,7 @@ export class FileSystem {
   poke(inode: FileInode, offset: number, bytes: Uint8Array): void {
     const before = inode.view;
     const after = written(before, bytes, offset);
-    inode.effects.push({ kind: "write", id: this.#newEffect(), state: "pinned", inFlight: false, offset, end: offset + bytes.byteLength, before, after, heals: undefined });
+    inode.effects.push({ kind: "write", id: this.#newEffect(), state: "pinned", inFlight: false, offset, end: offset + bytes.byteLength, before, after, heals: undefined, uncached: false });
     inode.view = after;
     settle(inode, this.geometry.sectorBytes);
   }
@@ -235,15 +237,36 @@ export class FileSystem {
   evict(inode: FileInode, fates: Fates): void {
     const { sectorBytes } = this.geometry;
     inode.effects = inode.effects.map((effect) => {
-      const now = effect.state === "dropped" ? decided(effect, fates, sectorBytes) : effect;
+      const isCached = effect.kind === "truncate" || !effect.uncached;
+      const now = effect.state === "dropped" && isCached ? decided(effect, fates, sectorBytes) : effect;
       if (now.kind !== "write" || now.heals === undefined) return now;
       // Of a write that a flush dropped nothing is sure to be healed.
       if (now === effect && now.state !== "lost") return now;
       unheal(inode, now.heals);
       return { ...now, heals: undefined };
     });
-    inode.view = inode.effects.reduce((image, effect) => (effect.state === "lost" ? image : applied(image, effect, sectorBytes)), inode.base);
+    this.#showDisk(inode);
     settle(inode, sectorBytes);
+  }
+
+  /**
+   * A write that passed the cache was dropped or lost: nothing shows what did not reach the disk. Of one that was dropped `fates` decides
+   * what did, and power loss may still take that.
+   */
+  uncache(inode: FileInode, effect: WriteEffect, fates: Fates): void {
+    const { sectorBytes } = this.geometry;
+    unheal(inode, effect.heals);
+    const arrived = effect.state === "dropped" ? decidedWrite(effect, fates, sectorBytes) : effect;
+    const state = arrived.state === "lost" ? "lost" : "dropped";
+    inode.effects = inode.effects.map((it) => (it === effect ? { ...arrived, state, heals: undefined, uncached: true } : it));
+    this.#showDisk(inode);
+    settle(inode, sectorBytes);
+  }
+
+  /** What processes see is what the disk has, and what the cache has that is not clean. */
+  #showDisk(inode: FileInode): void {
+    const { sectorBytes } = this.geometry;
+    inode.view = inode.effects.reduce((image, effect) => (effect.state === "lost" ? image : applied(image, effect, sectorBytes)), inode.base);
   }
 
   /** A file was closed. */
@@ -416,6 +439,10 @@ const MAX_DEAD = 4;
 /** What is left of an effect that a flush dropped, as an effect that is durable. */
 function decided(effect: FileEffect, fates: Fates, sectorBytes: number): FileEffect {
   if (effect.kind === "truncate") return { ...effect, state: fates.truncate(effect, sectorBytes) === "done" ? "pinned" : "lost" };
+  return decidedWrite(effect, fates, sectorBytes);
+}
+
+function decidedWrite(effect: WriteEffect, fates: Fates, sectorBytes: number): WriteEffect {
   const sectors = sectorsOf(effect, sectorBytes);
   const { keep, size } = fates.write(effect, sectors);
   if (keep === "none" && size === 0) return { ...effect, state: "lost" };

@@ -2,7 +2,8 @@ import type { FsFile, FsOpenOptions, FsStat } from "@holdfast/storage/ports";
 import { DEFAULT_CODE, type Fault } from "../fault-plan.js";
 import type { Call } from "./calls.js";
 import { damage } from "./damage.js";
-import { readFrom } from "./image.js";
+import { posixFates } from "./fates.js";
+import { BLOCK_BYTES, readFrom } from "./image.js";
 import type { FileInode, Inode, TruncateEffect, WriteEffect } from "./inode.js";
 import { systemError } from "./system-error.js";
 import { statOf, type World } from "./world.js";
@@ -21,6 +22,8 @@ export class SimFile implements FsFile {
   readonly #inode: Inode;
   readonly #writable: boolean;
   readonly #dsync: boolean;
+  /** Writes pass the cache. */
+  readonly #direct: boolean;
   #closed = false;
 
   constructor(world: World, process: FileOwner, path: string, inode: Inode, options: FsOpenOptions) {
@@ -30,6 +33,7 @@ export class SimFile implements FsFile {
     this.#inode = inode;
     this.#writable = options.mode !== "read";
     this.#dsync = options.dsync === true;
+    this.#direct = options.direct === true;
     if (inode.kind === "file") inode.openFiles += 1;
   }
 
@@ -64,6 +68,7 @@ export class SimFile implements FsFile {
       begin: (fault) => {
         const inode = this.#writableFile("write", "EBADF");
         if (bytes.byteLength === 0) return 0;
+        if (this.#direct) this.#refuseDirect(bytes, position);
         const part = bytes.subarray(0, this.#writtenBytes(bytes.byteLength, fault));
         if (part.byteLength > 0) effect = this.#world.fileSystem.write(inode, part, position, this.#path, this.#world.nowMs());
         if (fault?.kind === "failPartly") {
@@ -80,6 +85,8 @@ export class SimFile implements FsFile {
         effect.inFlight = false;
         if (fault?.kind === "drop") effect.state = "dropped";
         else if (this.#dsync && fault?.kind !== "lie") this.#world.fileSystem.pin(this.#inode, elsewhere ?? effect);
+        const isAmiss = effect.state === "dropped" || effect.state === "lost";
+        if (this.#direct && isAmiss) this.#world.fileSystem.uncache(this.#inode, effect, posixFates(this.#world.adversary));
       },
     });
   }
@@ -185,11 +192,19 @@ export class SimFile implements FsFile {
     });
   }
 
-  /** How many bytes of a write get through. */
+  /** How many bytes of a write get through: whole sectors of one that passes the cache. */
   #writtenBytes(length: number, fault: Fault | undefined): number {
-    if (fault?.kind === "short" && length > 1) return 1 + this.#world.adversary.choose("short write", length - 1);
-    if (fault?.kind === "failPartly") return this.#world.adversary.choose("bytes of a failed write", length);
+    const each = this.#direct ? this.#world.fileSystem.geometry.sectorBytes : 1;
+    const count = length / each;
+    if (fault?.kind === "short" && count > 1) return each * (1 + this.#world.adversary.choose("short write", count - 1));
+    if (fault?.kind === "failPartly") return each * this.#world.adversary.choose("bytes of a failed write", count);
     return length;
+  }
+
+  /** Where memory begins cannot be seen here: whoever uses such memory writes on a disk that refuses all of them. */
+  #refuseDirect(bytes: Uint8Array, position: number): void {
+    const isWhole = position % BLOCK_BYTES === 0 && bytes.byteLength % BLOCK_BYTES === 0;
+    if (!isWhole || this.#world.directWrites === "refusedAtWrite") throw systemError("EINVAL", "write", this.#path);
   }
 
   /** Another place of the file where a sector begins, or the end of the file if there is none. */
