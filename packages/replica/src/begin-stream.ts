@@ -1,12 +1,13 @@
-import { hasCode, type CallOptions } from "@holdfast/storage";
+import { hasCode, type CallOptions, type HoldfastError } from "@holdfast/storage";
 import type { RandomSource } from "@holdfast/storage/ports";
 import { ReplicaError } from "./errors.js";
 import { newGenerationName } from "./generation-name.js";
 import type { GenerationRegister } from "./generation-register.js";
 import type { SnapshotInfo } from "./infos.js";
 import { encodeLogBase, type LogBase } from "./format/log-base.js";
-import { CLAIM_BYTES, encodeClaim } from "./format/log-stream.js";
+import { CLAIM_BYTES, encodeClaim, type StreamClaim } from "./format/log-stream.js";
 import { openBase } from "./log-replica.js";
+import { findNewestIndex } from "./newest-index.js";
 import { snapshotsFrom, writeLogSnapshot, type SnapshotSource } from "./log-snapshots.js";
 import type { ReplicaClient } from "./replica-client.js";
 import type { ReplicationSource } from "./replicator.js";
@@ -31,20 +32,22 @@ export interface BegunStream {
   readonly snapshotSeq: number;
   /** The last record of the replica, if the source does not show it yet: before anything is shipped it has to be compared. */
   readonly uncompared: { readonly seq: number; readonly value: Uint8Array } | undefined;
+  /** What is damaged, if for that a new generation was begun: REPLICA_CORRUPT or REPLICA_GAP. */
+  readonly damage: HoldfastError | undefined;
 }
 
 /**
- * Takes over the newest generation of the source's log, where the source still has what follows its end; else begins a new one. Of several
- * who begin at the same time one begins it, and the others take it over.
+ * Takes over the newest generation of the source's log, where the source still has what follows its end; else, and where it is damaged so that
+ * it cannot be gone on with, begins a new one. Of several who begin at the same time one begins it, and the others take it over.
  *
- * @throws What the storage and the source say. REPLICA_CORRUPT, REPLICA_GAP: the newest generation is damaged at its end.
+ * @throws What the storage and the source say.
  */
 export async function beginStream(options: BeginStreamOptions): Promise<BegunStream> {
   const { client, random } = options;
   const newest = await newestGeneration(options);
-  const found = newest.generation === undefined ? undefined : await findBase(client, newest.generation, options);
-  const taken = found === undefined ? undefined : await takeOver(options, found);
-  if (taken !== undefined) return taken;
+  const taken = newest.generation === undefined ? newest : await goOn(options, newest.generation);
+  if (taken.writer !== undefined) return taken;
+  const { damage } = taken;
   const generation = newGenerationName(random);
   const base = (await beginWithSnapshot(options, generation)) ?? (await beginEmpty(options, generation));
   if (client.register !== undefined && (await register(options, client.register, generation, newest.lastNumber)) !== generation) {
@@ -52,7 +55,43 @@ export async function beginStream(options: BeginStreamOptions): Promise<BegunStr
     await client.deleteGeneration(generation, { signal: options.signal });
     return beginStream(options);
   }
-  return (await takeOver(options, { base, newestIndex: 0n })) ?? beginStream(options);
+  const begun = await takeOver(options, { base, newestIndex: 0n });
+  return begun === undefined ? beginStream(options) : { ...begun, damage };
+}
+
+/** Why a generation cannot be gone on with; `undefined`: the source does not go on where it ends, or there is none. */
+interface Departed {
+  readonly writer?: undefined;
+  readonly damage: HoldfastError | undefined;
+}
+
+/** Takes a generation over, if that can be done. */
+async function goOn(options: BeginStreamOptions, generation: string): Promise<BegunStream | Departed> {
+  for (let isSecond = false; ; isSecond = true) {
+    try {
+      const found = await findBase(options.client, generation, options);
+      if ("base" in found) return (await takeOver(options, found)) ?? { damage: undefined };
+      if (found.damage === undefined) return found;
+      throw found.damage;
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      // What came over wrongly, or was removed while it was looked at, is as it should be when it is looked at again.
+      if (!isSecond) continue;
+      await supersede(options, generation);
+      return { damage: error };
+    }
+  }
+}
+
+/** Whether an error says what will be so the next time, too. */
+function isDamage(error: unknown): error is HoldfastError {
+  return hasCode(error, "REPLICA_CORRUPT") || hasCode(error, "REPLICA_GAP");
+}
+
+/** Whoever may still write to a generation finds a claim behind its own, and stops. */
+async function supersede({ client, logId, random, signal }: BeginStreamOptions, generation: string): Promise<void> {
+  const newest = await findNewestIndex(client, generation, 0n, { signal });
+  await claimIndex(client, newClaim(generation, logId, random), newest === undefined ? 0n : newest + 1n, signal);
 }
 
 /** What the WAL of a generation stands on. */
@@ -62,9 +101,10 @@ interface FoundBase {
   readonly newestIndex: bigint;
 }
 
-/** `undefined`: it has no snapshot that can be read. */
-async function findBase(client: ReplicaClient, generation: string, { signal }: CallOptions): Promise<FoundBase | undefined> {
+/** Of its newest snapshot that can be read; else what is damaged of the newest. */
+async function findBase(client: ReplicaClient, generation: string, { signal }: CallOptions): Promise<FoundBase | Departed> {
   const indexes: bigint[] = [];
+  let damage: HoldfastError | undefined;
   for await (const { index } of client.snapshots(generation, { signal })) indexes.push(index);
   const newestIndex = indexes.at(-1) ?? 0n;
   for (const index of indexes.toReversed()) {
@@ -75,32 +115,38 @@ async function findBase(client: ReplicaClient, generation: string, { signal }: C
     } catch (error) {
       // Another one is shipped when the source has a newer one than the next that can be read.
       if (!isLoss(error)) throw error;
+      if (isDamage(error)) damage ??= error;
     }
   }
-  return undefined;
+  return { damage };
 }
 
 /** The newest generation of the log, and the highest number in the register. */
-async function newestGeneration(options: BeginStreamOptions): Promise<{ readonly generation: string | undefined; readonly lastNumber: bigint }> {
+interface NewestGeneration extends Departed {
+  readonly generation: string | undefined;
+  readonly lastNumber: bigint;
+}
+
+async function newestGeneration(options: BeginStreamOptions): Promise<NewestGeneration> {
   const { client, logId, signal } = options;
-  if (client.register === undefined) return { generation: (await youngestGeneration(options, new Set()))?.generation, lastNumber: 0n };
+  if (client.register === undefined) return { generation: (await youngestGeneration(options, new Set()))?.generation, lastNumber: 0n, damage: undefined };
   const others = new Set<string>();
   const numbers = await client.register.numbers({ signal });
   const lastNumber = numbers.at(-1) ?? 0n;
   try {
     for (const number of numbers.toReversed()) {
       const entry = await client.register.read(number, { signal });
-      if (entry?.logId === logId) return { generation: entry.generation, lastNumber };
+      if (entry?.logId === logId) return { generation: entry.generation, lastNumber, damage: undefined };
       if (entry !== undefined) others.add(entry.generation);
     }
   } catch (error) {
     // What is damaged may be the entry of a generation of this log: only a new one is certainly behind it.
-    if (hasCode(error, "REPLICA_CORRUPT")) return { generation: undefined, lastNumber };
+    if (isDamage(error)) return { generation: undefined, lastNumber, damage: error };
     throw error;
   }
   // One that was begun before there was a register, or by somebody who was interrupted before it was noted.
   const unregistered = await youngestGeneration(options, others);
-  if (unregistered === undefined) return { generation: undefined, lastNumber };
+  if (unregistered === undefined) return { generation: undefined, lastNumber, damage: undefined };
   await register(options, client.register, unregistered.generation, lastNumber);
   return newestGeneration(options);
 }
@@ -123,7 +169,7 @@ async function youngestGeneration({ client, logId, signal }: BeginStreamOptions,
     const createdAtMs = snapshots.at(-1)?.createdAtMs;
     if (createdAtMs === undefined || createdAtMs < (youngest?.createdAtMs ?? 0)) continue;
     const found = await findBase(client, generation, { signal });
-    if (found?.base.logId === logId) youngest = { base: found.base, createdAtMs };
+    if ("base" in found && found.base.logId === logId) youngest = { base: found.base, createdAtMs };
   }
   return youngest?.base;
 }
@@ -134,7 +180,7 @@ async function takeOver(options: BeginStreamOptions, { base, newestIndex }: Foun
   const { generation } = base;
   const found = await findEnd(client, generation, newestIndex, { signal });
   if ((await compare(source, found.end ?? base, signal)) === "different") return undefined;
-  const claim = { logId, writerId: toHex(random.bytes(16)), generation };
+  const claim = newClaim(generation, logId, random);
   const index = await claimIndex(client, claim, found.freeIndex, signal);
   // Only now nothing more is added that counts: who had the index before looks for this claim before it tells of a write.
   const end = await findEndBelow(client, generation, index, { signal });
@@ -146,7 +192,12 @@ async function takeOver(options: BeginStreamOptions, { base, newestIndex }: Foun
     writer: new StreamWriter({ client, claim, claimed: { index, bytes: CLAIM_BYTES }, end, firstSeq, hasSnapshot: index === newestIndex, indexBytes }),
     snapshotSeq: base.seq,
     uncompared: comparison === "unseen" && last !== undefined ? { seq: firstSeq - 1, value: last } : undefined,
+    damage: undefined,
   };
+}
+
+function newClaim(generation: string, logId: string, random: RandomSource): Omit<StreamClaim, "index"> {
+  return { logId, writerId: toHex(random.bytes(16)), generation };
 }
 
 /** Whether the source has what comes behind an end, and what came before it is the same. `unseen`: it does not show so much yet. */
@@ -201,7 +252,7 @@ async function firstCommitTime(source: ReplicationSource, signal: AbortSignal | 
 /** Makes the first segment of an index that nobody has, from this one on. */
 async function claimIndex(
   client: ReplicaClient,
-  claim: { readonly logId: string; readonly writerId: string; readonly generation: string },
+  claim: Omit<StreamClaim, "index">,
   from: bigint,
   signal: AbortSignal | undefined,
 ): Promise<bigint> {

@@ -1,3 +1,4 @@
+import type { HoldfastError } from "@holdfast/storage";
 import type { Pos } from "./pos.js";
 
 /** How a replication is going. */
@@ -22,6 +23,12 @@ export interface ReplicatorStatus {
   readonly failures: number;
   /** What failed last; `undefined` since the last success. */
   readonly lastError: unknown;
+  /**
+   * What is damaged in the replica, where for that this replicator has begun a new generation instead of going on with the newest one:
+   * REPLICA_CORRUPT or REPLICA_GAP, with `key` or `position`. Nothing is removed; up to there the one before can be restored by its name.
+   * `undefined`: nothing.
+   */
+  readonly damage: HoldfastError | undefined;
   /** `failed`: it was given up, `lastError` says why. */
   readonly state: "running" | "failed" | "closed";
 }

@@ -52,10 +52,10 @@ export interface Replicator extends AsyncDisposable {
 }
 
 /**
- * Ships a log to a replica, continuously. Takes over the newest generation of the log, or begins one when there is none or the
- * log does not go on where it ends. A replicator that is opened later fences this one.
+ * Ships a log to a replica, continuously. Takes over the newest generation of the log, or begins one when there is none, the log does not go
+ * on where it ends, or its end is damaged, which `status().damage` tells of. A replicator that is opened later fences this one.
  *
- * @throws REPLICA_INVALID_ARGUMENT. What the storages say, if it cannot begin. REPLICA_CORRUPT, if the end of the generation is damaged.
+ * @throws REPLICA_INVALID_ARGUMENT. What the storages say, if it cannot begin.
  */
 export async function openReplicator(options: ReplicatorOptions): Promise<Replicator> {
   const settings = replicatorSettings(options);
@@ -79,6 +79,7 @@ class LogReplicator implements Replicator {
   /** Of the log that the writer ships. */
   #logId: string | undefined;
   #uncompared: BegunStream["uncompared"];
+  #damage: BegunStream["damage"];
   #oldestPendingMs: number | undefined;
   #failures = 0;
   #lastError: unknown;
@@ -117,6 +118,7 @@ class LogReplicator implements Replicator {
       putBytes: writer?.putBytes ?? 0,
       failures: this.#failures,
       lastError: this.#lastError,
+      damage: this.#damage,
       state: this.#state(),
     };
   }
@@ -249,10 +251,11 @@ class LogReplicator implements Replicator {
     const { logId } = source;
     if (logId === undefined) return undefined;
     this.#logId = logId;
-    const { writer, snapshotSeq, uncompared } = await beginStream({ client, source, snapshots, logId, random, indexBytes, signal });
+    const { writer, snapshotSeq, uncompared, damage } = await beginStream({ client, source, snapshots, logId, random, indexBytes, signal });
     this.#writer = writer;
     if (snapshots !== undefined) this.#snapshots = new SnapshotShipper({ client, source, snapshots, logId }, writer, snapshotSeq);
     this.#uncompared = uncompared;
+    this.#damage = damage;
     return writer;
   }
 

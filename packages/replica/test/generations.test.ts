@@ -224,8 +224,11 @@ describe("the end of a generation", () => {
     if (how === "gone") await storage.remove([key]);
     else await storage.replace(key, ((await storage.read(key)) ?? new Uint8Array()).map((byte, at) => (at === 70 ? byte ^ 1 : byte)));
     const refusal = how === "gone" ? { code: "REPLICA_GAP", position: `${generation}/${"0".repeat(16)}:${"0".repeat(16)}` } : { code: "REPLICA_CORRUPT", key };
-    await expect(openReplicator({ source: log, target: client })).rejects.toMatchObject(refusal);
     await expect(verify({ from: client })).rejects.toMatchObject(refusal);
+    await expect(findEnd(client, generation, 0n, {})).rejects.toMatchObject(refusal);
+    const next = await openReplicator({ source: log, target: client });
+    expect(next.status().damage).toMatchObject(refusal);
+    await next.close();
     await log.close();
   });
 

@@ -34,7 +34,7 @@ export const replicaObjectsCanaries: readonly Canary[] = [
     patches: [
       replica("begin-stream.js", "entry?.logId === logId", "entry !== undefined"),
       replica("begin-stream.js", "(end !== undefined && end.logId !== logId)", "false"),
-      replica("begin-stream.js", "found?.base.logId === logId", "found !== undefined"),
+      replica("begin-stream.js", '"base" in found && found.base.logId === logId', '"base" in found'),
     ],
     why: "What was restored is replicated behind what it was restored from.",
     expects: ["I5", "I20"],
