@@ -1,5 +1,6 @@
 import { hasCode, isHoldfastError, StorageError, type StorageLock } from "@holdfast/storage";
 import type { ActiveSegment } from "./active-segment.js";
+import { beginSegment, copyInto } from "./begin-segment.js";
 import type { CommitBuffer } from "./commit-buffer.js";
 import type { CommitCursor, CommitRange, LogWriter } from "./device.js";
 import { announceProblem, announceSegment } from "./diagnostics.js";
@@ -7,9 +8,9 @@ import { WalError } from "./errors.js";
 import { BLOCK_BYTES, FRAME_HEADER_BYTES, FrameKind, SEGMENT_HEADER_BYTES, TRIM_BODY_BYTES, type Begin, type Floor, type ParentLog } from "./format/segment.js";
 import { recoverFiles, type RecoveredFiles } from "./file-recovery.js";
 import { FileTidier } from "./file-tidier.js";
-import { absorbHead, followHead, readCopy, type Inheritance } from "./inheritance.js";
+import { absorbHead, followHead, type Copy, type Inheritance } from "./inheritance.js";
 import { namedParent } from "./log-parent.js";
-import { notApplied, SegmentFiles, type SegmentFilesOptions } from "./segment-files.js";
+import { SegmentFiles, type SegmentFilesOptions } from "./segment-files.js";
 import type { SegmentChain } from "./segment-chain.js";
 import { readSegments, type SegmentHistory } from "./segment-reader.js";
 import type { LogParent, LogRecovery } from "./types.js";
@@ -273,7 +274,7 @@ class FileWriter implements LogWriter {
 
   async #firstOn(inheritance: Inheritance): Promise<ActiveSegment | undefined> {
     const segment = await this.#begin(this.#inheritingBegin(inheritance, this.#floor));
-    if (!(await this.#copyInto(segment, inheritance))) return undefined;
+    if (!(await this.#copyInto(segment, inheritance.copies))) return undefined;
     // Readers go on in the head until everything it holds is here.
     this.#use(segment, inheritance.absorbsHead);
     // Files of interrupted openings may go when the copies are durable, an absorbed head only when they are vouched for.
@@ -300,34 +301,17 @@ class FileWriter implements LogWriter {
     announceSegment(this.#options.prefix, "begun", segment.number);
   }
 
-  /** Makes a segment, or takes the one that was made ahead, and puts it to use. Failing for lack of room harms nothing. */
   async #begin(begin: Begin): Promise<ActiveSegment> {
-    const segment = await this.#files.take();
-    try {
-      await segment.begin(begin);
-    } catch (error) {
-      await segment.close().catch(() => undefined); // The first error says more.
-      if (hasCode(error, "STORAGE_FULL")) await this.#removeBegun(segment.number, begin, error);
-      // No frame was written behind it, so it is as if this opening had been cut short: the next attempt takes the next number.
-      throw notApplied(error);
-    }
+    const segment = await beginSegment(this.#files, begin, this.#durableFloorSeq);
     this.#durableFloorSeq = begin.floor.seq;
     this.writtenBytes += SEGMENT_HEADER_BYTES + BLOCK_BYTES;
     return segment;
   }
 
-  /**
-   * Takes away a segment whose begin found no room, and with it a floor that may stand there all the same: it would be obeyed.
-   *
-   * @throws `cause`, which leaves open what was written, if there is such a floor and the segment cannot be removed.
-   */
-  async #removeBegun(number: number, { floor }: Begin, cause: unknown): Promise<void> {
-    try {
-      await this.#files.remove([number]);
-    } catch (error) {
-      if (floor.seq > this.#durableFloorSeq) throw cause;
-      announceProblem(this.#options.prefix, "remove an unfinished segment", error);
-    }
+  #copyInto(segment: ActiveSegment, copies: readonly Copy[]): Promise<boolean> {
+    return copyInto(segment, copies, this.#options.storage, (bytes) => {
+      this.writtenBytes += bytes;
+    });
   }
 
   #now(): number {
@@ -335,26 +319,7 @@ class FileWriter implements LogWriter {
     return this.#committedAtMs;
   }
 
-  // ------------------------------------------------------------------------------------------------ copies, floor, full disk
-
-  /** `false`: something no longer reads as it was planned. The segment is then left as it is, like one of an interrupted opening. */
-  async #copyInto(segment: ActiveSegment, { copies }: Inheritance): Promise<boolean> {
-    try {
-      for (const copy of copies) {
-        const bytes = await readCopy(this.#options.storage, copy);
-        if (bytes === undefined) {
-          await segment.close();
-          return false;
-        }
-        await segment.copy(bytes, copy.frame);
-        this.writtenBytes += bytes.length;
-      }
-      return true;
-    } catch (error) {
-      await segment.close().catch(() => undefined); // The first error says more.
-      throw notApplied(error);
-    }
-  }
+  // ------------------------------------------------------------------------------------------------ floor, full disk
 
   /** The floor that makes `seq` the first one kept: the newest segment of the history that begins at or before it. */
   async #floorAt(seq: number): Promise<Floor> {
@@ -379,7 +344,7 @@ class FileWriter implements LogWriter {
     // Copies that find only part of their room take all of it: what the next trim needs is put back before them. If there is no
     // room for both, the floor holds and the log stays as it is.
     await this.#files.keepReserve();
-    if (!(await this.#copyInto(segment, inheritance))) throw unsteady(prefix);
+    if (!(await this.#copyInto(segment, inheritance.copies))) throw unsteady(prefix);
     this.#full = false;
     this.#use(segment);
     this.recovery = { ...this.recovery, readOnlyUntilTrimmed: false };

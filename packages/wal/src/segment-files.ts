@@ -37,6 +37,11 @@ export class SegmentFiles {
     this.#logId = logId;
   }
 
+  /** Of the log. */
+  get prefix(): StoragePrefix {
+    return this.#options.prefix;
+  }
+
   /** Of all segments that are there, as far as this handle knows. */
   get numbers(): readonly number[] {
     return [...this.#numbers];

@@ -14,7 +14,8 @@ export const walSmallHeadCanaries: readonly Canary[] = [
         const segment = await this.#begin(this.#inheritingBegin(inheritance, this.#floor));
         if (inheritance.absorbsHead) await this.#files.remove([this.#found.head.number]);`,
       ),
-      writer("const bytes = await readCopy(this.#options.storage, copy);", "const bytes = copy.bytes ?? (await readCopy(this.#options.storage, copy));"),
+      writer('import { absorbHead, followHead } from "./inheritance.js";', 'import { absorbHead, followHead, readCopy } from "./inheritance.js";'),
+      { package: "wal", file: "begin-segment.js", find: "const bytes = await readCopy(storage, copy);", replace: "const bytes = copy.bytes ?? (await readCopy(storage, copy));" },
     ],
     why: "A crash between two copies leaves neither the head nor what was to take its place.",
     expects: ["I1", "I5"],
