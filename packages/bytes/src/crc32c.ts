@@ -1,8 +1,11 @@
+import { CHECK_INPUT, CHECK_VALUE, requireCrc32c, type Crc32c } from "./crc32c-check.js";
+import { crc32cPure } from "./crc32c-pure.js";
+
 /**
  * CRC-32C (Castagnoli, polynomial 0x1EDC6F41 reflected; RFC 3720 section 12.1).
  *
  * @param bytes - Any length.
- * @param initial - The CRC of what comes before `bytes`, default 0: `crc32c(b, crc32c(a))` is the CRC of `a` followed by `b`.
+ * @param initial - The CRC of what comes before `bytes`, an unsigned 32-bit integer, default 0: `crc32c(b, crc32c(a))` is the CRC of `a` followed by `b`.
  * @returns An unsigned 32-bit integer.
  */
 export function crc32c(bytes: Uint8Array, initial = 0): number {
@@ -11,28 +14,19 @@ export function crc32c(bytes: Uint8Array, initial = 0): number {
   return native(bytes, initial);
 }
 
-/** {@link crc32c} in plain JavaScript, eight bytes at a time (Kounavis and Berry 2005, "slicing by 8"). Equal for every input. */
-export function crc32cPure(bytes: Uint8Array, initial = 0): number {
-  const length = bytes.length;
-  let crc = ~initial;
-  let at = 0;
-  // Indices stay inside both arrays, so `?? 0` never answers 0; it tells the compiler so, and the optimiser drops it.
-  for (const end = length - 7; at < end; at += 8) {
-    crc =
-      (tables[1792 + ((crc ^ (bytes[at] ?? 0)) & 0xff)] ?? 0) ^
-      (tables[1536 + (((crc >>> 8) ^ (bytes[at + 1] ?? 0)) & 0xff)] ?? 0) ^
-      (tables[1280 + (((crc >>> 16) ^ (bytes[at + 2] ?? 0)) & 0xff)] ?? 0) ^
-      (tables[1024 + ((crc >>> 24) ^ (bytes[at + 3] ?? 0))] ?? 0) ^
-      (tables[768 + (bytes[at + 4] ?? 0)] ?? 0) ^
-      (tables[512 + (bytes[at + 5] ?? 0)] ?? 0) ^
-      (tables[256 + (bytes[at + 6] ?? 0)] ?? 0) ^
-      (tables[bytes[at + 7] ?? 0] ?? 0);
-  }
-  for (; at < length; at++) crc = (crc >>> 8) ^ (tables[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
-  return ~crc >>> 0;
+/**
+ * From now on {@link crc32c} asks this function for the CRC of 208 bytes and more, which are the lengths at which the pure function
+ * is slower than a native one. Holds for this copy of the package in this thread, until the next call. The function is compared
+ * with the pure one first, over some 160 KiB, which takes some milliseconds; after that its answers are believed, and what it
+ * throws is thrown.
+ *
+ * @param implementation - Computes CRC-32C as {@link crc32c} does. `undefined`: back to the default, `@node-rs/crc32` or the pure one.
+ * @throws BytesError BYTES_INVALID_IMPLEMENTATION if it throws or answers anything but the right number; what was in use stays.
+ */
+export function useCrc32c(implementation: Crc32c | undefined): void {
+  if (implementation !== undefined) requireCrc32c(implementation);
+  native = implementation;
 }
-
-type Crc32c = (bytes: Uint8Array, initial?: number) => number;
 
 /**
  * From this length on the native function is faster in spite of the call into it. Measured with Node 20 on x86-64, nanoseconds
@@ -40,13 +34,7 @@ type Crc32c = (bytes: Uint8Array, initial?: number) => number;
  */
 const NATIVE_MIN_BYTES = 208;
 
-/** Eight tables of 256 entries: table k continues a byte over k zero bytes. */
-const tables: Int32Array = makeTables();
-
-/** The check value by which CRC-32C is known: of the ASCII digits 1 to 9. */
-const CHECK_INPUT = Uint8Array.of(0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39);
-const CHECK_VALUE = 0xe3069283;
-
+/** What is asked from that length on; unknown until it is needed. */
 let native: Crc32c | undefined;
 
 /**
@@ -57,7 +45,7 @@ function loadNative(): Crc32c {
   try {
     const require = globalThis.process.getBuiltinModule("node:module").createRequire(import.meta.url);
     const module: unknown = require("@node-rs/crc32");
-    if (isCrc32cModule(module) && module.crc32c(CHECK_INPUT) === CHECK_VALUE) return module.crc32c;
+    if (isCrc32cModule(module) && module.crc32c(CHECK_INPUT, 0) === CHECK_VALUE) return module.crc32c;
     return crc32cPure;
   } catch {
     return crc32cPure;
@@ -66,18 +54,4 @@ function loadNative(): Crc32c {
 
 function isCrc32cModule(module: unknown): module is { readonly crc32c: Crc32c } {
   return typeof module === "object" && module !== null && "crc32c" in module && typeof module.crc32c === "function";
-}
-
-function makeTables(): Int32Array {
-  const result = new Int32Array(8 * 256);
-  for (let byte = 0; byte < 256; byte++) {
-    let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
-    result[byte] = crc;
-  }
-  for (let index = 256; index < result.length; index++) {
-    const before = result[index - 256] ?? 0;
-    result[index] = (before >>> 8) ^ (result[before & 0xff] ?? 0);
-  }
-  return result;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
-import { crc32c, crc32cPure } from "../src/index.js";
+import { expect, it, onTestFinished } from "vitest";
+import { crc32c, crc32cPure, useCrc32c } from "../src/index.js";
 
 const bytes = fc.uint8Array({ minLength: 0, maxLength: 1000, size: "max" });
 const initial = fc.integer({ min: 0, max: 0xffff_ffff });
@@ -56,6 +56,21 @@ it("one bit flipped is always seen", () => {
       const changed = input.slice();
       changed[where % input.length]! ^= 1 << bit;
       expect(crc32c(changed)).not.toBe(crc32c(input));
+    }),
+  );
+});
+
+it("with a function that was handed in, it is the same for any bytes, initial value and splits", () => {
+  onTestFinished(() => {
+    useCrc32c(undefined);
+  });
+  useCrc32c((input, start) => (start === 0 ? crc32cByDefinition(input) : crc32cPure(input, start)));
+  fc.assert(
+    fc.property(bytes, initial, fc.nat(1000), fc.nat(1000), (input, start, one, two) => {
+      const [first, second] = [Math.min(one, two), Math.max(one, two)];
+      const parts = [input.subarray(0, first), input.subarray(first, second), input.subarray(second)];
+      expect(parts.reduce((sum, part) => crc32c(part, sum), 0)).toBe(crc32cPure(input));
+      expect(parts.reduce((sum, part) => crc32c(part, sum), start)).toBe(crc32cPure(input, start));
     }),
   );
 });
