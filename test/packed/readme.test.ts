@@ -6,12 +6,13 @@ import { published, readText, root } from "../support/repository.js";
 import { run } from "./consumer.js";
 
 /**
- * The first block of TypeScript in a README that begins with an import is its example: compiled and run in the project that has
- * the tarballs installed, in an empty directory. What it says about its output is compared: the block behind the word "prints",
+ * The first block of TypeScript in a README that begins with an import is its example, and so is every later one that also says
+ * behind console.log what it prints: compiled and run in the project that has the tarballs installed, in an empty directory. What it says about its output is compared: the block behind the word "prints",
  * or the comments behind or below its calls of console.log, in order. One that calls the conformance suite is run by vitest.
  */
 interface Example {
   readonly readme: string;
+  readonly name: string;
   /** Its directory, from that of the project. */
   readonly place: string;
   readonly code: string;
@@ -21,10 +22,10 @@ interface Example {
 
 const { directory } = inject("consumer");
 const readmes = ["README.md", ...published.map((it) => `${it.directory}/README.md`)].filter((path) => existsSync(join(root, path)));
-const examples = readmes.map(exampleOf).filter((example) => example !== undefined);
+const examples = readmes.flatMap(examplesOf);
 
 it("every README has one", () => {
-  expect(examples.map(({ readme }) => readme)).toEqual(readmes);
+  expect([...new Set(examples.map(({ readme }) => readme))]).toEqual(readmes);
 });
 
 it("that of the repository has 15 lines", () => {
@@ -46,23 +47,28 @@ it("all compile", async () => {
 });
 
 describe("runs and prints what it says", () => {
-  it.each(examples)("$readme", async (example) => {
+  it.each(examples)("$name", async (example) => {
     const printed = await runExample(example);
     if ("exactly" in example.prints) expect(printed).toBe(example.prints.exactly);
     else expect(printed.split("\n")).toEqual(inThisOrder(example.prints.inOrder));
   });
 });
 
-function exampleOf(readme: string): Example | undefined {
-  const [, code, output] = /^```ts\n(import .*?)^```\n(?:\nprints[^\n]*\n\n```\w*\n(.*?)^```)?/ms.exec(readText(readme)) ?? [];
-  if (code === undefined) return undefined;
-  return {
-    readme,
-    place: join("examples", readme.replaceAll(/\W/g, "-")),
-    code,
-    prints: output === undefined ? { inOrder: promisedLines(code) } : { exactly: output },
-    isSuite: /"vitest"|"@holdfast\/storage-conformance"/.test(code),
-  };
+function examplesOf(readme: string): readonly Example[] {
+  const blocks = [...readText(readme).matchAll(/^```ts\n(import .*?)^```\n(?:\nprints[^\n]*\n\n```\w*\n(.*?)^```)?/gms)];
+  return blocks.flatMap(([, code = "", output], index) => {
+    const inOrder = promisedLines(code);
+    if (index > 0 && inOrder.length === 0) return [];
+    const name = index === 0 ? readme : `${readme}, block ${index + 1}`;
+    return {
+      readme,
+      name,
+      place: join("examples", name.replaceAll(/\W/g, "-")),
+      code,
+      prints: output === undefined ? { inOrder } : { exactly: output },
+      isSuite: /"vitest"|"@holdfast\/storage-conformance"/.test(code),
+    };
+  });
 }
 
 /** `console.log(…); // these`, or lines of comments directly below it. */
