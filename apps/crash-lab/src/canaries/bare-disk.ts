@@ -1,12 +1,12 @@
 import { hasCode, isHoldfastError } from "@holdfast/storage";
 import type { FsBackend } from "@holdfast/storage-fs";
-import { mildAdversary, seededRandom, SimDisk, virtualClock } from "@holdfast/storage-sim";
+import { mildAdversary, seededRandom, SimDisk, virtualClock, type Adversary } from "@holdfast/storage-sim";
 
 import type { SceneCast } from "./directed-history.js";
 
 /** An empty disk, for a scene with a directory and no log. */
-export function newDisk({ profile, onDisk }: SceneCast): SimDisk {
-  const disk = new SimDisk({ profile, adversary: mildAdversary });
+export function newDisk({ profile, onDisk }: SceneCast, adversary: Adversary = mildAdversary): SimDisk {
+  const disk = new SimDisk({ profile, adversary });
   onDisk(disk);
   return disk;
 }

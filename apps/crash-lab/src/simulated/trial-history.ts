@@ -34,7 +34,7 @@ function checked<L extends Ledger<L>>(trial: Trial, { name, optionWords, stepLet
 
 async function runTree<L extends Ledger<L>>(store: SimulatedStore<L>, { modules, profile, seed, maxStates }: Lab): Promise<HistoryOutcome> {
   const draw = seededDraw(seed);
-  const options = [...drawDiskOptions(draw), ...store.drawOptions(draw)];
+  const options = [...drawDiskOptions(draw, seededDraw(-1 - seed)), ...store.drawOptions(draw)];
   const steps = store.drawScript(draw, options, 2 + draw(5));
   const bare: Omit<Trial, "lives"> = { store: store.name, profile, chance: seed, options, faults: [] };
   const rehearsed = await rehearse(store, bare, steps, modules);
