@@ -1,5 +1,6 @@
 import { virtualClock } from "@holdfast/storage-sim";
 import { memoryBackend, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { replicaClient } from "../src/replica-client.js";
@@ -46,16 +47,11 @@ it("misses and repeats nothing, whenever a segment is written", async () => {
       for (let left = turns[call++ % turns.length] ?? 0; left > 0; left--) await Promise.resolve();
     };
     return {
-      name: inner.name,
-      appendable: inner.appendable,
-      read: (key, options) => inner.read(key, options),
-      stream: (key, options) => inner.stream(key, options),
-      stat: (key, options) => inner.stat(key, options),
+      ...delegate(inner),
       create: async (key, body, options) => {
         await wait();
         return inner.create(key, body, options);
       },
-      replace: (key, body, options) => inner.replace(key, body, options),
       async *list(prefix, options) {
         await wait();
         for await (const entry of inner.list(prefix, options)) {
@@ -63,9 +59,6 @@ it("misses and repeats nothing, whenever a segment is written", async () => {
           yield entry;
         }
       },
-      remove: (keys, options) => inner.remove(keys, options),
-      close: () => inner.close(),
-      [Symbol.asyncDispose]: () => inner.close(),
     };
   };
   await fc.assert(

@@ -1,4 +1,5 @@
 import { joinKey, memoryBackend, StorageError, storagePrefix, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import type { ReplicaLayoutName } from "../src/layouts.js";
 import { detectLayout } from "../src/generations.js";
@@ -147,7 +148,7 @@ it("resolves a write whose answer was lost", async () => {
   const inner = memoryBackend();
   let calls = 0;
   const storage: StorageBackend = {
-    ...delegating(inner),
+    ...delegate(inner),
     create: async (key, body, options) => {
       calls += 1;
       if (calls > 1) return inner.create(key, body, options);
@@ -162,7 +163,7 @@ it("resolves a write whose answer was lost", async () => {
 
 it("gives up a write that stays unknown", async () => {
   const storage: StorageBackend = {
-    ...delegating(memoryBackend()),
+    ...delegate(memoryBackend()),
     create: () => Promise.reject(new StorageError("STORAGE_WRITE_FAILED", "no answer", { operation: "create", outcome: "unknown" })),
   };
   const client = replicaClient({ storage, prefix: "", layout: "native" });
@@ -186,19 +187,3 @@ it("accepts no more content than the caller does", async () => {
   await expect(joined(await client.snapshotReader(GENERATION, 0n, { maxBytes: (1 << 20) - 1 }))).rejects.toMatchObject({ code: "REPLICA_TOO_LARGE" });
   expect((await joined(await client.snapshotReader(GENERATION, 0n, { maxBytes: 1 << 20 }))).length).toBe(1 << 20);
 });
-
-function delegating(inner: StorageBackend): StorageBackend {
-  return {
-    name: inner.name,
-    appendable: inner.appendable,
-    read: (key, options) => inner.read(key, options),
-    stream: (key, options) => inner.stream(key, options),
-    stat: (key, options) => inner.stat(key, options),
-    create: (key, body, options) => inner.create(key, body, options),
-    replace: (key, body, options) => inner.replace(key, body, options),
-    list: (prefix, options) => inner.list(prefix, options),
-    remove: (keys, options) => inner.remove(keys, options),
-    close: () => inner.close(),
-    [Symbol.asyncDispose]: () => inner.close(),
-  };
-}

@@ -1,6 +1,7 @@
 import { memoryBackend, systemClock, type StorageBackend } from "@holdfast/storage";
 import { openStateStore, snapshotStore } from "@holdfast/snapshot";
 import { openLogReader } from "@holdfast/wal";
+import { delegate } from "@holdfast/test-worlds";
 import { expect, it } from "vitest";
 import { replicaClient } from "../src/replica-client.js";
 import { openReplicator } from "../src/replicator.js";
@@ -11,13 +12,7 @@ import { enforceRetention } from "../src/retention.js";
 function beforeWalIsListed(storage: StorageBackend, run: () => Promise<void>): StorageBackend {
   let isDone = false;
   return {
-    name: storage.name,
-    appendable: storage.appendable,
-    read: (key, options) => storage.read(key, options),
-    stream: (key, options) => storage.stream(key, options),
-    stat: (key, options) => storage.stat(key, options),
-    create: (key, body, options) => storage.create(key, body, options),
-    replace: (key, body, options) => storage.replace(key, body, options),
+    ...delegate(storage),
     async *list(prefix, options) {
       if (prefix.endsWith("/wal/") && !isDone) {
         isDone = true;
@@ -25,9 +20,6 @@ function beforeWalIsListed(storage: StorageBackend, run: () => Promise<void>): S
       }
       yield* storage.list(prefix, options);
     },
-    remove: (keys, options) => storage.remove(keys, options),
-    close: () => storage.close(),
-    [Symbol.asyncDispose]: () => storage.close(),
   };
 }
 

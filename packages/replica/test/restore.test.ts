@@ -1,6 +1,7 @@
 import { memoryBackend, storageKey, storagePrefix, StorageError, systemClock, type StorageBackend } from "@holdfast/storage";
 import { seededRandom, virtualClock, type VirtualClock } from "@holdfast/storage-sim";
 import { openLog, openLogReader, verifyLog, type Log } from "@holdfast/wal";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import type { Pos } from "../src/pos.js";
 import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
@@ -144,24 +145,17 @@ describe("a replicator", () => {
   function breakable(inner: StorageBackend): { readonly storage: StorageBackend; isBroken: boolean; creates: number; lists: number } {
     const state = { storage: inner, isBroken: false, creates: 0, lists: 0 };
     state.storage = {
-      name: inner.name,
+      ...delegate(inner),
       appendable: undefined,
-      read: (key, options) => inner.read(key, options),
-      stream: (key, options) => inner.stream(key, options),
-      stat: (key, options) => inner.stat(key, options),
       create: async (key, body, options) => {
         state.creates += 1;
         if (state.isBroken) throw new StorageError("STORAGE_WRITE_FAILED", "out of order", { operation: "create", outcome: "not_applied", retryable: true });
         return inner.create(key, body, options);
       },
-      replace: (key, body, options) => inner.replace(key, body, options),
       list: (prefix, options) => {
         state.lists += 1;
         return inner.list(prefix, options);
       },
-      remove: (keys, options) => inner.remove(keys, options),
-      close: () => inner.close(),
-      [Symbol.asyncDispose]: () => inner.close(),
     };
     return state;
   }

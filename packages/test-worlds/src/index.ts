@@ -1,3 +1,4 @@
+export { delegate } from "./delegate.js";
 export { freePath } from "./free-path.js";
 export { places, type Place } from "./places.js";
 export { isThorough, runs } from "./runs.js";

@@ -1,11 +1,12 @@
 import { getEventListeners } from "node:events";
 import type { StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { json, openLog, type Log, type LogOptions } from "../src/index.js";
 import { everyStore, memoryPlace, type Place } from "./support/backends.js";
 import { all, bytesOf, payload, settled, show, turns, until } from "./support/expecting.js";
 import { Follower } from "./support/follower.js";
-import { delegate, gatedBackend } from "./support/gated-backend.js";
+import { gatedBackend } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 async function openAt(place: Place, options: Partial<LogOptions> = {}): Promise<Log> {

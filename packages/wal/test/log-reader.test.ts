@@ -4,12 +4,12 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { storagePrefix, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { json, openLog, openLogReader, verifyLog, type Log, type LogOptions, type LogReader } from "../src/index.js";
 import { contents, directoryPlace, everyStore, memoryPlace, stores, type Place } from "./support/backends.js";
 import { all, bytesOf, payload, settled, texts, walError } from "./support/expecting.js";
 import { Follower, poll, polled } from "./support/follower.js";
-import { delegate } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 const MIB = 1024 * 1024;

@@ -1,12 +1,13 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { getEventListeners } from "node:events";
 import { StorageError, systemRandom, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openLog, type Codec, type Log, type LogOptions } from "../src/index.js";
 import { contents, directoryPlace, everyStore, memory, memoryPlace, stores, type Place, type Store } from "./support/backends.js";
 import { all, bytesOf, holdfastError, payload, show, texts, turns, walError } from "./support/expecting.js";
 import { faultPort } from "./support/fault-port.js";
-import { delegate, gatedBackend } from "./support/gated-backend.js";
+import { gatedBackend } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 const MIB = 1024 * 1024;

@@ -1,9 +1,9 @@
 import { crc32c } from "@holdfast/bytes";
 import { memoryBackend, storageKey, storagePrefix, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { mergeLog, openLog, openLogReader, verifyLog, WalError } from "../src/index.js";
 import { all, bytesOf, payload, texts, turns, walError } from "./support/expecting.js";
-import { delegate } from "./support/gated-backend.js";
 
 const PREFIX = "orders";
 

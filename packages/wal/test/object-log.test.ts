@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { memoryBackend, memoryDisk, storagePrefix, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { mergeLog, openLog, verifyLog } from "../src/index.js";
 import { bytesOf, texts, turns, walError } from "./support/expecting.js";
-import { delegate } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 describe("a log on object storage", () => {

@@ -2,10 +2,10 @@ import { memoryBackend, memoryDisk, storagePrefix, type StorageBackend } from "@
 import type { Clock } from "@holdfast/storage/ports";
 import { seededRandom, virtualClock, type VirtualClock } from "@holdfast/storage-sim";
 import { driveClock } from "@holdfast/storage-sim/object-store";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { openLog, type Log } from "../src/index.js";
 import { all, bytesOf, texts, walError } from "./support/expecting.js";
-import { delegate } from "./support/gated-backend.js";
 
 /** Storage at a distance: each request is so long on its way, half of it there. */
 function distant(inner: StorageBackend, clock: Clock, roundTripMs: () => number): StorageBackend {

@@ -1,8 +1,8 @@
 import { memoryBackend, memoryDisk, storageKey, storagePrefix, StorageError, type StorageBackend, type StorageBody, type StorageKey } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { mergeLog, openLog, openLogReader, verifyLog } from "../src/index.js";
 import { all, bytesOf, rejection, texts, turns, walError } from "./support/expecting.js";
-import { delegate } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 /* Each rule that the log on objects rests on, and the shortest history that breaks without it. */

@@ -1,8 +1,8 @@
 import { memoryBackend, storageKey } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { expect, test } from "vitest";
 import { openLog, openLogReader, verifyLog } from "../src/index.js";
 import { bytesOf, texts, turns } from "./support/expecting.js";
-import { delegate } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 import { fill } from "./support/segment-builder.js";
 

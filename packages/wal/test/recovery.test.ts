@@ -1,10 +1,10 @@
 import { crc32c } from "@holdfast/bytes";
 import { StorageError } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { openLog, verifyLog, type Log, type LogOptions } from "../src/index.js";
 import { contents, memoryPlace, stores, type Place } from "./support/backends.js";
 import { bytesOf, holdfastError, payload, settled, texts, walError } from "./support/expecting.js";
-import { delegate } from "./support/gated-backend.js";
 import { History } from "./support/history.js";
 import { ManualClock } from "./support/manual-clock.js";
 import { smallDisk } from "./support/small-disk.js";

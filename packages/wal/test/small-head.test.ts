@@ -1,9 +1,9 @@
 import { storageKey, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { expect, test } from "vitest";
 import { openLog, type Log, type LogOptions } from "../src/index.js";
 import { memoryPlace, type Place } from "./support/backends.js";
 import { bytesOf, settled, texts } from "./support/expecting.js";
-import { delegate } from "./support/gated-backend.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 async function openAt(place: Place, options: Partial<LogOptions> = {}): Promise<Log> {

@@ -1,10 +1,10 @@
 import { setTimeout as after } from "node:timers/promises";
 import { StorageError, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, test } from "vitest";
 import { BLOCK_BYTES, FIRST_FRAME_OFFSET } from "../src/format/segment.js";
 import { verifyLog } from "../src/index.js";
 import { memoryPlace } from "./support/backends.js";
-import { delegate } from "./support/gated-backend.js";
 import { SegmentBuilder } from "./support/segment-builder.js";
 
 const MIB = 1024 * 1024;

@@ -1,5 +1,5 @@
 import { StorageError, type StorageBackend, type StorageKey } from "@holdfast/storage";
-import { delegate } from "./gated-backend.js";
+import { delegate } from "@holdfast/test-worlds";
 
 /**
  * What becomes of a request that changes something: it is `done` and answered; it is done and the answer is `lost`; it arrives

@@ -1,5 +1,5 @@
 import { StorageError, type AppendFile, type AppendableStorage, type StorageBackend } from "@holdfast/storage";
-import { delegate } from "./gated-backend.js";
+import { delegate } from "@holdfast/test-worlds";
 
 /** When and how a process dies: at its nth step, before it, after it, or when a part of the bytes is written. */
 export interface Death {

@@ -1,4 +1,5 @@
 import { StorageError, type AppendFile, type AppendableStorage, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 
 /** A backend whose commits wait at a gate, and fail on demand: appends, or where there are none objects that are created. */
 export interface GatedBackend {
@@ -11,23 +12,6 @@ export interface GatedBackend {
   full: boolean;
   /** Commits and syncs fail: STORAGE_WRITE_FAILED, `unknown`. Nothing is written. */
   failing: boolean;
-}
-
-/** A backend that hands every call on, to be copied with something else in place of some of them. */
-export function delegate(inner: StorageBackend): StorageBackend {
-  return {
-    name: inner.name,
-    appendable: inner.appendable,
-    read: (key, options) => inner.read(key, options),
-    stream: (key, options) => inner.stream(key, options),
-    stat: (key, options) => inner.stat(key, options),
-    create: (key, body, options) => inner.create(key, body, options),
-    replace: (key, body, options) => inner.replace(key, body, options),
-    list: (prefix, options) => inner.list(prefix, options),
-    remove: (keys, options) => inner.remove(keys, options),
-    close: () => inner.close(),
-    [Symbol.asyncDispose]: () => inner.close(),
-  };
 }
 
 /** Puts a gate in front of the commits of a backend. It is closed. Claims pass: a log can be opened. */

@@ -1,5 +1,5 @@
 import { StorageError, type AppendFile, type AppendableStorage, type StorageBackend } from "@holdfast/storage";
-import { delegate } from "./gated-backend.js";
+import { delegate } from "@holdfast/test-worlds";
 
 /** A backend on a disk that has only so much room. */
 export interface SmallDisk {
