@@ -2,18 +2,19 @@ import type { Clock } from "@holdfast/storage/ports";
 import type { CommitBuffer } from "./commit-buffer.js";
 import { CommitQueue } from "./commit-queue.js";
 import { CommitStats } from "./commit-stats.js";
+import { ControlQueue, type Control } from "./control-queue.js";
 import type { LogWriter } from "./device.js";
 import { announceClosed, announceCommit, announcePoisoned } from "./diagnostics.js";
 import { encodeRecord } from "./encode-record.js";
 import { WalError } from "./errors.js";
 import { followRecords } from "./follow.js";
+import { Followers } from "./followers.js";
 import { MAX_RECORDS_PER_COMMIT } from "./format/segment.js";
 import { IdleTimer } from "./idle-timer.js";
 import { Linger } from "./linger.js";
 import { failureBy, refusalAfter } from "./log-failure.js";
 import { checkSeq, type LogSettings } from "./options.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
-import { RecentCommits } from "./recent-commits.js";
 import { SyncTimer } from "./sync-timer.js";
 import type { AppendOptions, Codec, FollowOptions, Log, LogBatch, LogParent, LogRecord, LogRecovery, LogStats, ReadRange } from "./types.js";
 import { RangeWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
@@ -22,13 +23,6 @@ import { RangeWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
 export interface LogLimits extends Pick<LogSettings, "maxCommitBytes" | "maxPendingBytes" | "idleMarkerMs" | "lingerMs" | "syncEveryMs"> {
   readonly prefix: string;
   readonly clock: Clock;
-}
-
-/** Something other than a commit that needs the writer for itself. */
-interface Control {
-  run(): Promise<void>;
-  resolve(): void;
-  reject(error: unknown): void;
 }
 
 /**
@@ -43,10 +37,8 @@ export class DurableLog<T> implements Log<T> {
   readonly #isRelaxed: boolean;
   readonly #queue: CommitQueue;
   readonly #stats = new CommitStats();
-  readonly #controls: Control[] = [];
-  readonly #followers = new Set<() => void>();
-  /** What followers that have caught up are given. Filled only while there are any. */
-  readonly #recent: RecentCommits;
+  readonly #controls = new ControlQueue();
+  readonly #followers: Followers;
   readonly #markTimer: IdleTimer;
   readonly #linger: Linger;
   readonly #syncTimer: SyncTimer;
@@ -69,7 +61,7 @@ export class DurableLog<T> implements Log<T> {
     this.#codec = codec;
     this.#limits = limits;
     this.#isRelaxed = limits.syncEveryMs !== undefined;
-    this.#recent = new RecentCommits(limits.prefix);
+    this.#followers = new Followers(limits.prefix);
     this.#queue = new CommitQueue({ headroomBytes, maxBodyBytes: maxCommitBytes - headroomBytes, maxPendingBytes }, writer.nextSeq, { onJoined: this.#joined, onWaiting: this.#pumpSoon });
     this.#markTimer = new IdleTimer(limits.clock, limits.idleMarkerMs, this.#markIfIdle);
     this.#syncTimer = new SyncTimer(limits.clock, limits.syncEveryMs, this.#syncIfNeeded);
@@ -134,13 +126,7 @@ export class DurableLog<T> implements Log<T> {
   follow(options: FollowOptions = {}): AsyncIterable<LogRecord<T>> {
     return followRecords(this.#followable, this.#codec, options, {
       ended: () => this.#failure ?? (this.#closed ? "closed" : undefined),
-      whenMore: (wake) => {
-        this.#followers.add(wake);
-        return () => {
-          this.#followers.delete(wake);
-          if (this.#followers.size === 0) this.#recent.clear();
-        };
-      },
+      whenMore: (wake) => this.#followers.add(wake),
     });
   }
 
@@ -154,7 +140,7 @@ export class DurableLog<T> implements Log<T> {
       this.#durableSeq = Math.max(this.#durableSeq, this.#writer.durableSeq);
       this.#writtenSeq = Math.max(this.#writtenSeq, this.#durableSeq);
       if (this.#writer.unmarked) this.#markTimer.touch();
-      this.#wakeFollowers();
+      this.#followers.wake();
     });
   }
 
@@ -219,7 +205,7 @@ export class DurableLog<T> implements Log<T> {
 
   #pump(): void {
     if (this.#busy || this.#failure !== undefined || this.#closed) return;
-    const control = this.#controls.shift();
+    const control = this.#controls.take();
     if (control !== undefined) {
       this.#run(control);
       return;
@@ -259,7 +245,7 @@ export class DurableLog<T> implements Log<T> {
     if (!this.#isRelaxed) this.#durableSeq = this.#writtenSeq;
     this.#stats.add(commit, latencyMs);
     announceCommit(this.#limits.prefix, commit, latencyMs, this.#writer.segment);
-    if (this.#followers.size > 0) this.#recent.add(commit);
+    this.#followers.written(commit);
     this.#queue.finish(commit);
     if (this.#writer.unmarked) this.#markTimer.touch();
     for (const waiter of commit.waiters) {
@@ -268,7 +254,7 @@ export class DurableLog<T> implements Log<T> {
     }
     this.#queue.recycle(commit);
     this.#pump();
-    if (!this.#isRelaxed) this.#wakeFollowers();
+    if (!this.#isRelaxed) this.#followers.wake();
     else if (this.#closing === undefined) this.#syncTimer.arm();
   }
 
@@ -294,14 +280,13 @@ export class DurableLog<T> implements Log<T> {
     }
     if (through > this.#durableSeq) this.#durableSeq = through;
     for (const waiter of waiters) waiter.settle(undefined);
-    this.#wakeFollowers();
+    this.#followers.wake();
   }
 
   #control(run: () => Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#controls.push({ run, resolve, reject });
-      this.#pump();
-    });
+    const done = this.#controls.add(run);
+    this.#pump();
+    return done;
   }
 
   #run(control: Control): void {
@@ -333,9 +318,9 @@ export class DurableLog<T> implements Log<T> {
     this.#unsynced = [];
     for (const waiter of unknown) waiter.settle(failure);
     this.#queue.fail(behind);
-    for (const control of this.#controls.splice(0)) control.reject(behind);
+    this.#controls.fail(behind);
     announcePoisoned(this.#limits.prefix, failure);
-    this.#wakeFollowers();
+    this.#followers.wake();
   }
 
   // ------------------------------------------------------------------------------------------------ evidence, syncs, followers
@@ -367,10 +352,6 @@ export class DurableLog<T> implements Log<T> {
     this.#syncTimer.stop();
   }
 
-  #wakeFollowers(): void {
-    for (const wake of this.#followers) wake();
-  }
-
   /** The log as its readers see it: through the last durable record. */
   readonly #readable: ReadableLog = {
     refusal: () => (this.#closed ? new WalError("WAL_CLOSED", "the log is closed", { operation: "read" }) : undefined),
@@ -379,7 +360,7 @@ export class DurableLog<T> implements Log<T> {
     commits: (range) => this.#writer.commits(range),
   };
 
-  readonly #followable: ReadableLog = { ...this.#readable, commits: (range) => this.#recent.commits(range) ?? this.#writer.commits(range) };
+  readonly #followable: ReadableLog = { ...this.#readable, commits: (range) => this.#followers.recent(range) ?? this.#writer.commits(range) };
 
   // ------------------------------------------------------------------------------------------------ closing and refusing
 
@@ -387,7 +368,7 @@ export class DurableLog<T> implements Log<T> {
     this.#stopTimers();
     try {
       // An empty control waits for what is in flight; a failure shows in #failure.
-      while (this.#failure === undefined && (this.#busy || !this.#queue.isEmpty || this.#controls.length > 0)) {
+      while (this.#failure === undefined && (this.#busy || !this.#queue.isEmpty || !this.#controls.isEmpty)) {
         await this.#control(() => Promise.resolve()).catch(() => undefined);
         this.#queue.admit();
       }
@@ -395,7 +376,7 @@ export class DurableLog<T> implements Log<T> {
     } finally {
       this.#stopTimers();
       this.#closed = true;
-      this.#wakeFollowers();
+      this.#followers.wake();
       await this.#writer.close(this.#failure === undefined);
       announceClosed(this.#limits.prefix);
     }
