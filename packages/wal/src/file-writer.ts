@@ -170,9 +170,9 @@ class FileWriter implements LogWriter {
     const floor = await this.#floorAt(Math.max(seq, this.#floor.seq));
     if (current === undefined) {
       // No frame of this handle yet: the begin of its first segment states the floor.
-      this.#use(await this.#begin(this.#inheritingBegin(followHead(this.#found), floor)));
+      this.#use(await this.#files.withReserve(() => this.#begin(this.#inheritingBegin(followHead(this.#found), floor))));
     } else {
-      const target = current.hasRoomFor(TRIM_BODY_BYTES, this.#options.settings.segmentBytes) ? current : await this.#rotate();
+      const target = current.hasRoomFor(TRIM_BODY_BYTES, this.#options.settings.segmentBytes) ? current : await this.#files.withReserve(() => this.#rotate());
       await target.trim(floor, this.#now());
       this.#durableFloorSeq = floor.seq;
       this.writtenBytes += FRAME_HEADER_BYTES + TRIM_BODY_BYTES;

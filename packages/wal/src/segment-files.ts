@@ -138,6 +138,20 @@ export class SegmentFiles {
     await storage.create(key, random.bytes(RESERVE_BYTES));
   }
 
+  /** Runs what makes a segment so that a trim can be stated; without room for it once more, in that of the reserve. What it removes makes more. */
+  async withReserve<T>(attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!hasCode(error, "STORAGE_FULL") || error.outcome !== "not_applied") throw error;
+      await this.dropReserve().catch((cause: unknown) => {
+        announceProblem(this.#options.prefix, "remove the reserve", cause);
+        throw error; // It says that nothing was done.
+      });
+      return attempt();
+    }
+  }
+
   /** Lets go of that room. */
   async dropReserve(): Promise<void> {
     await this.#options.storage.remove([reserveKey(this.#options.prefix)]);

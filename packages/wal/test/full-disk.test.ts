@@ -111,6 +111,40 @@ describe("a disk that is full when a log is opened", () => {
     await history.check(await openAt(place));
   });
 
+  test("there is nothing to copy: it can be trimmed all the same, and goes on when there is room", async () => {
+    const place = simDiskPlace({ capacityBytes: CAPACITY, adversary: ALL_BUT_ONE });
+    const history = new History();
+    const first = await openAt(place);
+    for (let count = 0; count < 5; count++) expect(await history.append(first, [RECORD_BYTES])).toBeUndefined();
+    await first.close();
+    await fill(place, 0);
+    const log = await openAt(place);
+    expect(log.recovery).toMatchObject({ readOnlyUntilTrimmed: false, closedCleanly: true });
+    expect((await holdfastError(log.append(bytesOf("refused")), "STORAGE_FULL")).outcome).toBe("not_applied");
+    expect(await history.trim(log, 3)).toBeUndefined();
+    expect(await history.append(log)).toBeUndefined();
+    await place.losePower();
+    const again = await openAt(place);
+    await history.check(again);
+    expect([again.firstSeq, again.nextSeq]).toEqual([3, 7]);
+    await again.close();
+  });
+
+  test("while it is open, and its segment has no room for a trim either: the next one finds the room of the reserve", async () => {
+    const place = simDiskPlace({ capacityBytes: CAPACITY, adversary: ALL_BUT_ONE });
+    const history = new History();
+    const log = await openAt(place);
+    for (let count = 0; count < 2; count++) expect(await history.append(log, [RECORD_BYTES])).toBeUndefined();
+    expect(await history.append(log, [MIB - 8192 - 100]), "fills the second one").toBeUndefined();
+    expect(log.stats().segment).toBe(2);
+    await fill(place, 0);
+    expect(await history.trim(log, 3)).toBeUndefined();
+    expect(log.stats().segment).toBeGreaterThan(2);
+    expect(await history.append(log)).toBeUndefined();
+    await place.losePower();
+    await history.check(await openAt(place));
+  });
+
   test.each([1, 2])("a trim that is told not to be applied is not applied, nor one higher that failed before (%i)", async (tries) => {
     const { place, history } = await crashed(CAPACITY);
     const makeRoom = await fill(place, 0);
@@ -135,13 +169,31 @@ describe("a disk that is full when a log is opened", () => {
     for (let count = 0; count < 5; count++) await history.append(first);
     await first.close();
     const log = await openAt(place);
-    place.disk.addFault({ operation: "dsyncWrite", path: "*.wal", nth: 2, kind: "failPartly", code: "ENOSPC" });
+    // The second begin is the one in the room of the reserve.
+    for (const nth of [2, 4]) place.disk.addFault({ operation: "dsyncWrite", path: "*.wal", nth, kind: "failPartly", code: "ENOSPC" });
     expect(await history.trim(log, 3)).toMatchObject({ code: "STORAGE_FULL", outcome: "not_applied" });
     expect(log.firstSeq).toBe(1);
     await place.crash();
     const again = await openAt(place);
     expect(again.firstSeq).toBe(1);
     await history.check(again);
+  });
+
+  test("a reserve that cannot be removed leaves everything as it is", async () => {
+    const place = simDiskPlace({ capacityBytes: CAPACITY, adversary: ALL_BUT_ONE });
+    const history = new History();
+    const first = await openAt(place);
+    for (let count = 0; count < 5; count++) await history.append(first, [RECORD_BYTES]);
+    await first.close();
+    const makeRoom = await fill(place, 0);
+    const log = await openAt(place);
+    place.disk.addFault({ operation: "unlink", path: "*/reserve.wal", nth: 1, kind: "fail", code: "EIO" });
+    expect(await history.trim(log, 3)).toMatchObject({ code: "STORAGE_FULL", outcome: "not_applied" });
+    expect(log.firstSeq).toBe(1);
+    await makeRoom();
+    expect(await history.trim(log, 3), "nothing is poisoned").toBeUndefined();
+    await history.check(log);
+    await log.close();
   });
 
   test("what may have been applied, and cannot be removed, is told as unknown", async () => {

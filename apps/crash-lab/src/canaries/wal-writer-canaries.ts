@@ -65,8 +65,8 @@ export const walWriterCanaries: readonly Canary[] = [
       ),
       // A begin that is written for its floor is not held back.
       writer(
-        "this.#use(await this.#begin(this.#inheritingBegin(followHead(this.#found), floor)));",
-        "const segment = await this.#begin(this.#inheritingBegin(followHead(this.#found), floor));\nawait segment.writeBehindHeld(new Uint8Array(0), 8192);\nthis.#use(segment);",
+        "this.#use(await this.#files.withReserve(() => this.#begin(this.#inheritingBegin(followHead(this.#found), floor))));",
+        "const segment = await this.#files.withReserve(() => this.#begin(this.#inheritingBegin(followHead(this.#found), floor)));\nawait segment.writeBehindHeld(new Uint8Array(0), 8192);\nthis.#use(segment);",
       ),
     ],
     why: "A write is torn: the commit is there, the begin in front of it is not, and that is what damage looks like.",
