@@ -52,7 +52,8 @@ export class LogStage {
     this.#cast = cast;
     this.#options = options;
     this.chance = cast.chance;
-    this.disk = from?.disk ?? new SimDisk({ profile: cast.profile, adversary: mildAdversary });
+    // Written through the page cache, which shows what the disk has not got: the worse of the two for a log. Random histories have both.
+    this.disk = from?.disk ?? new SimDisk({ profile: cast.profile, adversary: mildAdversary, directWrites: "refusedAtOpen" });
     this.ledger = from?.ledger ?? new LogLedger({ faults: harmed ? "harmed" : "honest", keepsWritten: true, startSeq });
     this.#processes = from?.processes ?? 0;
     cast.onDisk(this.disk);
