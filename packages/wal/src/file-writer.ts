@@ -180,6 +180,8 @@ class FileWriter implements LogWriter {
     this.#floor = floor;
     this.#chain.dropBelow(this.#floor.number);
     this.#tidier.trimmed(current !== undefined);
+    // Where there was no room an append right after this one needs what is removed now.
+    if (this.#files.isShort) await this.#tidier.done();
   }
 
   isFinal(error: unknown): boolean {

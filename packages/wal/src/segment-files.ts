@@ -24,6 +24,7 @@ export class SegmentFiles {
   #logId: Uint8Array | undefined;
   /** The following segment, made while the current one fills up. */
   #prepared: Promise<ActiveSegment> | undefined;
+  #isShort = false;
 
   /**
    * @param numbers - Of the segments that are there.
@@ -45,6 +46,11 @@ export class SegmentFiles {
   /** Of all segments that are there, as far as this handle knows. */
   get numbers(): readonly number[] {
     return [...this.#numbers];
+  }
+
+  /** Whether the reserve was given up, and is not there again. */
+  get isShort(): boolean {
+    return this.#isShort;
   }
 
   /** 32 hexadecimal digits. */
@@ -134,8 +140,8 @@ export class SegmentFiles {
   async keepReserve(): Promise<void> {
     const { storage, prefix, random } = this.#options;
     const key = reserveKey(prefix);
-    if ((await storage.stat(key)) !== undefined) return;
-    await storage.create(key, random.bytes(RESERVE_BYTES));
+    if ((await storage.stat(key)) === undefined) await storage.create(key, random.bytes(RESERVE_BYTES));
+    this.#isShort = false;
   }
 
   /** Runs what makes a segment so that a trim can be stated; without room for it once more, in that of the reserve. What it removes makes more. */
@@ -155,6 +161,7 @@ export class SegmentFiles {
   /** Lets go of that room. */
   async dropReserve(): Promise<void> {
     await this.#options.storage.remove([reserveKey(this.#options.prefix)]);
+    this.#isShort = true;
   }
 }
 

@@ -122,6 +122,7 @@ describe("a disk that is full when a log is opened", () => {
     expect(log.recovery).toMatchObject({ readOnlyUntilTrimmed: false, closedCleanly: true });
     expect((await holdfastError(log.append(bytesOf("refused")), "STORAGE_FULL")).outcome).toBe("not_applied");
     expect(await history.trim(log, 3)).toBeUndefined();
+    expect([...place.disk.files().keys()].filter((path) => path.endsWith("/00000000000000000001.wal")), "an append that follows at once finds the room").toEqual([]);
     expect(await history.append(log)).toBeUndefined();
     await place.losePower();
     const again = await openAt(place);
