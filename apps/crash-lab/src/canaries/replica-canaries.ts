@@ -74,6 +74,14 @@ export const replicaCanaries: readonly Canary[] = [
     expects: ["I3", "I15"],
   },
   {
+    name: "damage in a replica ends its replication",
+    invariant: "I11",
+    store: "replica",
+    patches: [replica("begin-stream.js", "if (!isDamage(error))", "if (true)")],
+    why: "Whoever has a damaged replica has none any more, until somebody notices.",
+    expects: ["I5"],
+  },
+  {
     name: "no marker of a restore",
     invariant: "I20",
     store: "replica",

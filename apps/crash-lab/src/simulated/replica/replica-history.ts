@@ -13,8 +13,8 @@ import { ReplicaLife } from "./replica-life.js";
  * A log, what replicates it, and what is restored. Steps: `o` open the log and look at everything; `a` append a record of so many bytes, or several as a
  * batch; `p` replicate, with a number in a process of its own, and so taking over from the replicator before; `y` sync; `w` wait for the last record; `z` sync the
  * replicator that was taken over; `q` close the replicators; `k` kill those in processes of their own; `r` look at interrupted restores and restore, with
- * a number up to some record; `c` close the log and open it again; `x` harm a bit of an object of the replica; `g` lose a segment that is not the newest; `e` remove what is needless; `h`
- * the faults are over.
+ * a number up to some record; `c` close the log and open it again; `x` harm a bit of an object of the replica; `g` lose a segment that is not the newest; `e` remove what is needless where all
+ * is old, with a number where the newest snapshot is young; `h` the faults are over.
  */
 const replicaStore: SimulatedStore<ReplicaLedger> = {
   name: "replica",
@@ -30,7 +30,7 @@ const replicaStore: SimulatedStore<ReplicaLedger> = {
     if (draw(2) === 0) words.push("y", "r");
     return parseSteps(words.join(" "));
   },
-  drawSettling: (draw) => (draw(6) === 0 ? parseSteps(`h o p a300 y x${draw(200)} r x${draw(200)} r`) : (OTHERS[draw(2 * OTHERS.length)] ?? USUAL)),
+  drawSettling: (draw) => (draw(5) === 0 ? drawDamage(draw) : (OTHERS[draw(2 * OTHERS.length)] ?? USUAL)),
   newLedger: ({ faults }) => new ReplicaLedger(classOf(faults)),
   live: (life) => new ReplicaLife(life).run(),
 };
@@ -47,6 +47,12 @@ const OTHERS: readonly (readonly Step[])[] = [
   "h r o p1 a9 c y q p a9 y r",
 ].map(parseSteps);
 
+/** Something is harmed, and what can be restored is; or the replication goes on in another generation, and what is needless of the one before goes. */
+function drawDamage(draw: Draw): readonly Step[] {
+  const at = draw(200);
+  return parseSteps(draw(2) === 0 ? `h o p a300 y x${at} r x${draw(200)} r` : `h o p a300 y x${at} p1 a9 y w e1 r`);
+}
+
 function drawWord(draw: Draw): string {
   const lazy = draw(3) === 0 ? "&" : "";
   const words: readonly [() => string, ...(() => string)[]] = [
@@ -56,7 +62,7 @@ function drawWord(draw: Draw): string {
     () => `${lazy}${pick(draw, ["y", "y", "w"])}`,
     () => `${lazy}${pick(draw, ["y", "y", "w"])}`,
     () => pick(draw, ["p", "p1", "p1", "z", "q", "k"]),
-    () => pick(draw, ["r", "r", `r${1 + draw(9)}`, "c", `x${draw(200)}`, `g${draw(20)}`, "e"]),
+    () => pick(draw, ["r", "r", `r${1 + draw(9)}`, "c", `x${draw(200)}`, `g${draw(20)}`, pick(draw, ["e", "e1"])]),
   ];
   return pick(draw, words)();
 }

@@ -19,7 +19,10 @@ export class ReplicaLedger implements Ledger<ReplicaLedger> {
   readonly #promised: Map<string, number>;
   /** Where restores were begun and not seen to end, and up to which record they had to go. */
   readonly #restoring: Map<string, number>;
-  #isSpoiled: boolean;
+  /** Generations of which an object was harmed or removed. */
+  readonly #spoiled: Set<string>;
+  /** Generations that retention may have removed. */
+  readonly #givenUp: Set<string>;
   #values: number;
   #restores: number;
   #look: () => void = () => undefined;
@@ -29,7 +32,8 @@ export class ReplicaLedger implements Ledger<ReplicaLedger> {
     this.source = new SourceHistory(from?.source);
     this.#promised = new Map(from === undefined ? [] : from.#promised);
     this.#restoring = new Map(from === undefined ? [] : from.#restoring);
-    this.#isSpoiled = from?.isSpoiled ?? false;
+    this.#spoiled = new Set(from === undefined ? [] : from.#spoiled);
+    this.#givenUp = new Set(from === undefined ? [] : from.#givenUp);
     this.#values = from === undefined ? 0 : from.#values;
     this.#restores = from === undefined ? 0 : from.#restores;
   }
@@ -44,18 +48,26 @@ export class ReplicaLedger implements Ledger<ReplicaLedger> {
     this.#look = look;
   }
 
-  /** Whether an object of the replica was harmed or removed. */
-  get isSpoiled(): boolean {
-    return this.#isSpoiled;
+  /** Whether an object of a generation was harmed or removed, or of any. */
+  isSpoiled(generation?: string): boolean {
+    return generation === undefined ? this.#spoiled.size > 0 : this.#spoiled.has(generation);
   }
 
-  spoil(): void {
-    this.#isSpoiled = true;
+  spoil(generation: string): void {
+    this.#spoiled.add(generation);
   }
 
-  /** The generation of which most was promised. */
+  /** The generation of which most was promised; of several the one that was begun last. */
   get promisedGeneration(): string | undefined {
-    return [...this.#promised].sort(([, one], [, other]) => other - one)[0]?.[0];
+    let most: { readonly generation: string; readonly seq: number } | undefined;
+    for (const [generation, seq] of this.#promised) if (seq >= (most?.seq ?? 0)) most = { generation, seq };
+    return most?.generation;
+  }
+
+  /** From now on retention may have removed a generation: nothing is promised of it any more. */
+  giveUp(generation: string): void {
+    this.#givenUp.add(generation);
+    this.#promised.delete(generation);
   }
 
   /** The last record that is in a generation, or in any. */
@@ -71,6 +83,7 @@ export class ReplicaLedger implements Ledger<ReplicaLedger> {
 
   /** Somebody was told that a record is in the replica. */
   promise(generation: string, seq: number): void {
+    if (this.#givenUp.has(generation)) return;
     this.#promised.set(generation, Math.max(seq, this.#promised.get(generation) ?? 0));
   }
 

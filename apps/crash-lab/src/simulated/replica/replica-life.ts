@@ -6,6 +6,7 @@ import type { Life } from "../life.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { expectedError } from "./replica-errors.js";
+import { generationsByTime } from "./generations-by-time.js";
 import { recordOf, valuesOf } from "./record-values.js";
 import type { ReplicaLedger } from "./replica-ledger.js";
 import { GaveUp, Killed, runningReplicator, type RunningReplicator } from "./running-replicator.js";
@@ -63,7 +64,7 @@ export class ReplicaLife {
     else if (op === "c") await this.#close();
     else if (op === "x") this.#harm(first);
     else if (op === "g") await this.#remove(first);
-    else if (op === "e") await this.#retain();
+    else if (op === "e") await this.#retain(first > 0);
     else throw new RangeError(`the replica has no step ${JSON.stringify(op)}`);
     this.#believeStatus();
   }
@@ -130,7 +131,8 @@ export class ReplicaLife {
       const replicator = await modules.replica.openReplicator({ source, target, ...SMALL, clock, random: this.#life.random() });
       this.#replicators.push(runningReplicator(replicator, process, reader));
     } catch (error) {
-      this.#failed(error, "opening a replicator", calm);
+      // Whatever is damaged in the replica, it goes on.
+      this.#failed(error, "opening a replicator", calm, { isSpoiled: false });
       if (isElsewhere) process.kill();
     }
   }
@@ -146,7 +148,7 @@ export class ReplicaLife {
     try {
       await this.#inTime(running, (signal) => replicator.sync({ signal }));
     } catch (error) {
-      this.#failed(error, "sync", calm, isFenced ? ["REPLICA_FENCED"] : []);
+      this.#failed(error, "sync", calm, { also: isFenced ? ["REPLICA_FENCED"] : [] });
       return;
     }
     const { generation, seq = 0 } = replicator.status();
@@ -219,7 +221,8 @@ export class ReplicaLife {
       ledger.restored({ generation: restored.generation, values, wantedSeq });
     } catch (error) {
       const isBeyond = wantedSeq !== undefined && wantedSeq > ledger.promisedSeq(generation);
-      this.#failed(error, "a restore", calm, [...(generation === undefined ? ["REPLICA_NO_GENERATION"] : []), ...(isBeyond ? ["REPLICA_GAP"] : [])]);
+      const also = [...(generation === undefined ? ["REPLICA_NO_GENERATION"] : []), ...(isBeyond ? ["REPLICA_GAP"] : [])];
+      this.#failed(error, "a restore", calm, { also, isSpoiled: ledger.isSpoiled(generation) });
     } finally {
       process.kill();
     }
@@ -239,7 +242,7 @@ export class ReplicaLife {
       await log.close();
       ledger.restoreEnded(place);
     } catch (error) {
-      this.#failed(error, "opening what a restore has left", calm, ["WAL_NOT_A_LOG"]);
+      this.#failed(error, "opening what a restore has left", calm, { also: ["WAL_NOT_A_LOG"] });
       if (hasCode(error, "WAL_NOT_A_LOG")) ledger.restoreEnded(place);
     } finally {
       process.kill();
@@ -277,7 +280,7 @@ export class ReplicaLife {
     if (path === undefined || bytes === undefined || bytes.length === 0) return;
     const place = (at * 31) % bytes.length;
     disk.poke(path, place, Uint8Array.of((bytes[place] ?? 0) ^ (1 << at % 8)));
-    ledger.spoil();
+    ledger.spoil(generationOf(path) ?? "");
   }
 
   /** A segment of the replica that is not the newest is lost, so many before the last. */
@@ -288,7 +291,7 @@ export class ReplicaLife {
     // What was written last is missed by nobody, and what only claims an index is nothing that was written.
     const isMissed = segments.some((it) => path !== undefined && it > path && generationOf(it) === generationOf(path) && !it.endsWith(`/${"0".repeat(20)}.wal.lz4`));
     if (path === undefined || !isMissed) return;
-    ledger.spoil();
+    ledger.spoil(generationOf(path) ?? "");
     try {
       await disk.port().unlink(path);
     } catch {
@@ -296,15 +299,24 @@ export class ReplicaLife {
     }
   }
 
-  /** Removes what nobody needs, and needs no time for it: all that the promises leave is what they need. */
-  async #retain(): Promise<void> {
+  /**
+   * Removes what nobody needs, and needs no time for it.
+   *
+   * @param hasYoung - The newest snapshot is young: of other generations only the one in use stays. Else all are old, and so are needed.
+   */
+  async #retain(hasYoung: boolean): Promise<void> {
     const { modules, ledger } = this.#life;
     const calm = this.#life.isCalm();
     const process = this.#life.disk.process();
     const inUse = this.#replicators.at(-1)?.replicator.status().generation ?? ledger.promisedGeneration;
     if (inUse === undefined) return;
     try {
-      await modules.replica.enforceRetention(await this.#client(process), { retentionMs: 0, keep: 1, graceMs: 0 }, { inUse, nowMs: LATER_MS });
+      const client = await this.#client(process);
+      const begun = await generationsByTime(client);
+      const newestMs = Math.max(0, ...begun.values());
+      if (hasYoung) for (const [generation, createdAtMs] of begun) if (generation !== inUse && createdAtMs < newestMs) ledger.giveUp(generation);
+      const policy = { retentionMs: 0, keep: 1, graceMs: 0 };
+      await modules.replica.enforceRetention(client, policy, { inUse, nowMs: hasYoung ? newestMs : LATER_MS });
     } catch (error) {
       this.#failed(error, "retention", calm);
     } finally {
@@ -336,11 +348,11 @@ export class ReplicaLife {
     return modules.replica.replicaClient({ storage: await this.#storage(process, "/target"), prefix: "orders", layout, clock });
   }
 
-  #failed(error: unknown, what: string, calm: boolean, also: readonly string[] = []): void {
+  #failed(error: unknown, what: string, calm: boolean, { also = [], isSpoiled }: { readonly also?: readonly string[]; readonly isSpoiled?: boolean } = {}): void {
     if (error instanceof Killed || (error instanceof GaveUp && !calm)) return;
     if (error instanceof GaveUp) throw new Violation("I11", `${what}: ${error.message}`);
     const { faults, ledger } = this.#life;
-    expectedError(error, what, { faults, calm, spoiled: ledger.isSpoiled, also });
+    expectedError(error, what, { faults, calm, spoiled: isSpoiled ?? ledger.isSpoiled(), also });
   }
 }
 
