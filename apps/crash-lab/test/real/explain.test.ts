@@ -16,7 +16,7 @@ function treeOf(disk: SimDisk): Tree {
 }
 
 function write(path: string, at: number, length: number, token = 1): PortStep {
-  return { does: "write", path, at, length, token, dsync: false };
+  return { does: "write", path, at, length, token, dsync: false, direct: false };
 }
 
 const SYNCED: readonly PortStep[] = [

@@ -6,9 +6,18 @@ import { recordBytes } from "../work/record-bytes.js";
 /** One thing that is done to a file system. Paths begin with `/`; no name is given to two files, so that each tells what it is. */
 export type PortStep =
   | { readonly does: "create" | "sync" | "datasync" | "unlink" | "mkdir" | "syncDirectory"; readonly path: string }
-  | { readonly does: "write"; readonly path: string; readonly at: number; readonly length: number; readonly token: number; readonly dsync: boolean }
+  | ({ readonly does: "write"; readonly path: string; readonly token: number } & WriteStep)
   | { readonly does: "truncate"; readonly path: string; readonly size: number }
   | { readonly does: "link" | "rename"; readonly path: string; readonly to: string };
+
+/** What is written where, and how. */
+interface WriteStep {
+  readonly at: number;
+  readonly length: number;
+  readonly dsync: boolean;
+  /** Past the cache: whole blocks. */
+  readonly direct: boolean;
+}
 
 /** Steps drawn by a seed: files that grow, are overwritten, cut, renamed over each other and removed, with a sync now and then. */
 export function drawSteps(seed: string, count: number): readonly PortStep[] {
@@ -30,8 +39,9 @@ export async function doStep(port: FsPort, root: string, step: PortStep, isAnswe
       await withFile(port.open(path, { mode: "create" }), () => Promise.resolve());
       break;
     case "write":
-      await withFile(port.open(path, { mode: "write", dsync: step.dsync && isAnswered }), async (file) => {
-        await file.write(recordBytes(step.token, 0, step.length), step.at);
+      await withFile(port.open(path, { mode: "write", dsync: step.dsync && isAnswered, direct: step.direct }), async (file) => {
+        const count = await file.write(atPage(recordBytes(step.token, 0, step.length)), step.at);
+        if (count !== step.length) throw new Error(`A write of ${step.length} bytes has written ${count}.`);
       });
       break;
     case "truncate":
@@ -61,6 +71,14 @@ export async function doStep(port: FsPort, root: string, step: PortStep, isAnswe
   }
 }
 
+/** The bytes, in memory that begins with a page: what is written past the cache has to. */
+function atPage(bytes: Uint8Array): Uint8Array {
+  const memory = new Uint8Array(new ArrayBuffer(bytes.byteLength, { maxByteLength: bytes.byteLength }));
+  memory.set(bytes);
+  return memory;
+}
+
+const BLOCK_BYTES = 4096;
 const MAX_FILES = 10;
 const MAX_FILE_BYTES = 24_000;
 /** How often what is drawn, out of 100. */
@@ -120,10 +138,15 @@ class Drawn {
 
   #write(random: Random, token: number, path: string, size: number): PortStep {
     const isAppend = size === 0 || (size < MAX_FILE_BYTES && !random.oneIn(3));
-    const at = isAppend ? size : random.below(size);
-    const length = 1 + random.below(random.oneIn(4) ? 6000 : 700);
+    const place = isAppend ? size : random.below(size);
+    const bytes = 1 + random.below(random.oneIn(4) ? 6000 : 700);
+    const dsync = random.oneIn(4);
+    const direct = random.oneIn(4);
+    // Past the cache: the block in which it begins is written again, up to the end of the one in which it ends.
+    const at = direct ? place - (place % BLOCK_BYTES) : place;
+    const length = direct ? Math.ceil((place + bytes) / BLOCK_BYTES) * BLOCK_BYTES - at : bytes;
     this.#sizes.set(path, Math.max(size, at + length));
-    return { does: "write", path, at, length, token, dsync: random.oneIn(4) };
+    return { does: "write", path, at, length, token, dsync, direct };
   }
 
   #truncate(path: string, size: number): PortStep {

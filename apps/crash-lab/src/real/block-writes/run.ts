@@ -170,6 +170,7 @@ async function crashSteps(number: number, random: Random, run: Run): Promise<voi
   const recording = await recordDisk(run, async (root) => {
     times.push(...(await doSteps(root, seed, steps.length)));
   });
+  run.counts.add("writes past the cache", steps.filter((step) => step.does === "write" && step.direct).length);
   for (const { image, atMs, lost } of crashImages(recording.before, recording.events, run.states, random)) {
     run.progress.show(`block-writes: run ${number}, steps, ${run.counts.get("crash states of plain files")} states, ${run.violations.length} violations`);
     await mountImage(image, run, async (mountPoint) => {

@@ -2,6 +2,8 @@ import { open, readFile, rm, type FileHandle } from "node:fs/promises";
 import { release } from "node:os";
 import { join } from "node:path";
 
+import { nodeFsPort } from "@holdfast/storage-fs";
+
 import type { Child, ChildEnd } from "../child.js";
 import { startFuseDisk, whyNoFuseDisk, type FuseDisk } from "../fuse-disk/fuse-disk.js";
 import { STORES, type History } from "../history.js";
@@ -14,7 +16,7 @@ import { Counts, publish, skippedResult, type RungResult, type Violation } from 
 import { ToolError } from "../run-tool.js";
 import { EXPECTED_REFUSALS, prepare, runScript, type Prepared } from "../sweep/prepared.js";
 import { parseClaim } from "../work/claims.js";
-import { recordMark } from "../work/record-bytes.js";
+import { describeBytes, recordMark } from "../work/record-bytes.js";
 import { openWorkspace, type Workspace } from "../workspace.js";
 
 /** Options of the rung. */
@@ -52,6 +54,7 @@ async function failEachSync({ cases, seed }: FailedSyncOptions, workspace: Works
   try {
     const rig = await openRig(workspace);
     await control(rig, run);
+    await controlPastCache(rig, run);
     for (const it of prepared) await failWritesOf(it, cases, rig, run);
     await closeRig(rig);
   } catch (error) {
@@ -64,6 +67,7 @@ async function failEachSync({ cases, seed }: FailedSyncOptions, workspace: Works
 
 const DISK_BYTES = 64 * 2 ** 20;
 const FOR_EVER = 1_000_000;
+const BLOCK_BYTES = 4096;
 
 interface Run {
   readonly counts: Counts;
@@ -111,9 +115,42 @@ async function control({ disk, loop, mountPoint }: Rig, { counts, violations }: 
   else violations.push({ kind: "rig", where: "a plain file", detail: `syncs answered ${answers.join(", ")}; the bytes are ${left === text ? "there" : "gone"}` });
 }
 
-async function syncAnswer(file: FileHandle): Promise<string> {
+/** The same of a write past the cache: it fails itself, and nothing shows what is not on the disk. So the simulated disk does it, too. */
+async function controlPastCache({ disk, loop, mountPoint }: Rig, { counts, violations }: Run): Promise<void> {
+  const path = join(mountPoint, "past-the-cache");
+  const [before, after] = ["bytes that are on the disk", "bytes that cannot be written"].map((text) => pageOf(text.padEnd(BLOCK_BYTES, ".")));
+  if (before === undefined || after === undefined) return;
+  await loop.mount(mountPoint, "ext4");
+  await (await nodeFsPort.open(path, { mode: "create" })).close();
+  const file = await nodeFsPort.open(path, { mode: "write", dsync: true, direct: true });
+  await file.write(before, 0);
+  await disk.fail("bytes that cannot be written", FOR_EVER);
+  const answer = await answerOf(file.write(after, 0));
+  await file.close();
+  const seen = await readFile(path);
+  await disk.heal();
+  await loop.unmount(mountPoint);
+  await loop.mount(mountPoint, "ext4");
+  const left = await readFile(path);
+  await loop.unmount(mountPoint);
+  if (answer === "EIO" && seen.equals(before) && left.equals(before)) counts.add("writes past the cache that failed, and nothing was seen of them");
+  else violations.push({ kind: "rig", where: "a file that is written past the cache", detail: `the write answered ${answer}; seen: ${describeBytes(seen)}; left: ${describeBytes(left)}` });
+}
+
+/** In memory that begins with a page. */
+function pageOf(text: string): Uint8Array {
+  const memory = new Uint8Array(new ArrayBuffer(BLOCK_BYTES, { maxByteLength: BLOCK_BYTES }));
+  memory.set(Buffer.from(text));
+  return memory;
+}
+
+function syncAnswer(file: FileHandle): Promise<string> {
+  return answerOf(file.datasync());
+}
+
+async function answerOf(call: Promise<unknown>): Promise<string> {
   try {
-    await file.datasync();
+    await call;
     return "ok";
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "EIO") return "EIO";
