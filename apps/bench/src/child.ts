@@ -32,6 +32,12 @@ export interface ChildOptions {
 export const REPORT_DESCRIPTOR = 3;
 
 const alive = new Set<ChildProcess>();
+let preloads: readonly string[] = [];
+
+/** Every child that is started from now on imports this module before its own file. `undefined`: none any more. */
+export function preloadInChildren(module: URL | undefined): void {
+  preloads = module === undefined ? [] : ["--import", module.href];
+}
 
 /**
  * Starts Node with `file` and `args`. Its standard output and error are this program's standard error.
@@ -39,7 +45,7 @@ const alive = new Set<ChildProcess>();
  * @param file - URL of a compiled JavaScript file.
  */
 export function startChild(file: URL, args: readonly string[], options: ChildOptions = {}): Child {
-  const child = spawn(process.execPath, [fileURLToPath(file), ...args], {
+  const child = spawn(process.execPath, [...preloads, fileURLToPath(file), ...args], {
     stdio: ["ignore", process.stderr, process.stderr, "pipe"],
   });
   alive.add(child);

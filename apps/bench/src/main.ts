@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { killChildren } from "./child.js";
+import { CRC32C, crc32cSetting, useCrc32cOf } from "./crc32c.js";
 import { describeEnvironment } from "./environment.js";
 import { htmlReport } from "./html.js";
 import { parseOptions, type Options } from "./options.js";
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
   const peers = await loadPeers();
   const families = rowFamilies(peers);
   const options = parseOptions(process.argv, [PROOF, ...families.map(({ id }) => id)]);
+  if (options.crc32c !== undefined) await useCrc32cOf(options.crc32c);
   const scratch = await openScratch(options.directory);
   try {
     const environment = await describeEnvironment(scratch.path, peerPackages);
@@ -44,7 +46,7 @@ async function main(): Promise<number> {
       runs: options.runs,
       seconds: (performance.now() - started) / 1000,
       environment,
-      settings: settingsOf(peers),
+      settings: { ...settingsOf(peers), ...(options.crc32c === undefined ? {} : { [CRC32C]: crc32cSetting(options.crc32c) }) },
       proof,
       rows,
       notRun: families.filter((family) => !chosen.includes(family)).map(({ work, sizes }) => (sizes.includes(options.size) ? work : `${work} (--size full)`)),

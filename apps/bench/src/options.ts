@@ -21,6 +21,8 @@ export interface Options {
   /** Rounds of each comparison. */
   readonly runs: number;
   readonly seed: number;
+  /** Name or path of a module whose CRC-32C is used. Absent: the default. */
+  readonly crc32c: string | undefined;
 }
 
 /**
@@ -40,6 +42,7 @@ export function parseOptions(argv: readonly string[], partNames: readonly string
     .option("--dir <directory>", "where the scratch directory is made; must be on a disk", fromRepository(".scratch/bench"))
     .option("--runs <rounds>", "rounds of each comparison (default: 5 in quick, 9 in full)", integerBetween(1, 99))
     .option("--seed <number>", "seed of the kill moments and of the record bytes", integerBetween(0, 2 ** 32 - 1), 1)
+    .option("--crc32c <module>", "compute checksums by the function crc32c or checksums.crc32c of this module: a path, or a package as require finds it from here")
     .addHelpText("after", "\nbench s3 --help: the log on object storage, and many logs in one process")
     .parse([...argv]);
   const given: Given = command.opts<Given>();
@@ -52,6 +55,7 @@ export function parseOptions(argv: readonly string[], partNames: readonly string
     directory: resolve(given.dir),
     runs: given.runs ?? (given.size === "quick" ? 5 : 9),
     seed: given.seed,
+    crc32c: given.crc32c,
   };
 }
 
@@ -64,6 +68,7 @@ interface Given {
   readonly dir: string;
   readonly runs?: number;
   readonly seed: number;
+  readonly crc32c?: string;
 }
 
 function absolute(path: string | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import Table from "cli-table3";
 
+import { CRC32C } from "./crc32c.js";
 import type { Environment } from "./environment.js";
 import { formatFigure, formatRatio } from "./figures.js";
 import type { Proof } from "./proof/prove.js";
@@ -44,7 +45,7 @@ export function tableText(report: BenchReport): string {
   });
   for (const row of report.rows.filter(isMeasured)) table.push(cells(row));
   const named = new Set(report.rows.filter(isMeasured).flatMap(({ against }) => (against === undefined ? [] : [against.name])));
-  const settings = Object.entries(report.settings).filter(([name]) => name === "log" || named.has(name));
+  const settings = Object.entries(report.settings).filter(([name]) => name === "log" || name === CRC32C || named.has(name));
   return [
     table.toString(),
     "ratio: ours divided by theirs, median of rounds run in turns (least–most); ↑ more is better, ↓ less is better. Records of 256 bytes; k, M: thousand, million.",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { CRC32C, crc32cSetting } from "../src/crc32c.js";
 import { formatFigure, formatRatio } from "../src/figures.js";
 import { escape, htmlReport } from "../src/html.js";
 import { closingLine, failures, tableText, targetsLine, type BenchReport } from "../src/report.js";
@@ -116,6 +117,12 @@ describe("the table", () => {
   it("names the settings of everybody in it", () => {
     expect(tableText(report([met]))).toContain("lmdb: overlappingSync: false");
     expect(tableText(report([missed]))).not.toContain("lmdb: ");
+  });
+
+  it("names the CRC-32C that was handed in, whoever is in it", () => {
+    const settings = { log: "defaults", [CRC32C]: crc32cSetting("theirs/checksums") };
+    expect(tableText(report([information], { settings }))).toContain("\ncrc32c: by theirs/checksums from 208 bytes on");
+    expect(htmlReport(report([information], { settings }))).toContain("crc32c: by theirs/checksums from 208 bytes on");
   });
 });
 
