@@ -57,8 +57,27 @@ export async function planRestore(
   skipped: readonly SkippedSnapshot[] = [],
 ): Promise<RestorePlan> {
   if (target.seq !== undefined && target.timeMs !== undefined) throw invalidArgument("restore", "seq and timeMs exclude each other");
-  const generation = target.generation ?? (await requireLatestGeneration(client, options));
-  const found = await newestBase(client, generation, { target, wanted, skipped }, options);
+  if (target.generation !== undefined) return planIn(client, target.generation, { target, wanted, skipped }, options);
+  const generation = await requireLatestGeneration(client, options);
+  try {
+    return await planIn(client, generation, { target, wanted, skipped }, options);
+  } catch (error) {
+    // Of those who begin one at the same time all but one take back what they began: whoever looks then may have taken that for the latest.
+    if (!(hasCode(error, "REPLICA_NO_SNAPSHOT") || hasCode(error, "REPLICA_OBJECT_GONE")) || (await requireLatestGeneration(client, options)) === generation) throw error;
+    return planRestore(client, target, options, wanted, skipped);
+  }
+}
+
+/** What is looked for in a generation. */
+interface Search {
+  readonly target: RestoreTarget;
+  readonly wanted: WantedBase;
+  readonly skipped: readonly SkippedSnapshot[];
+}
+
+async function planIn(client: ReplicaClient, generation: string, search: Search, options: CallOptions): Promise<RestorePlan> {
+  const { target } = search;
+  const found = await newestBase(client, generation, search, options);
   const { indexes, broken } = found.base.seq === target.seq ? NO_WAL : await chainFrom(client, generation, found.base, options);
   // Retention takes a snapshot before the WAL behind it: as long as it is there, what was listed is all there was.
   if (indexes.length === 0 || broken !== undefined) await requireThere(client, found.base, options);
@@ -75,7 +94,7 @@ export function asSkipped({ generation, index, seq }: Pick<LogBase, "generation"
 async function newestBase(
   client: ReplicaClient,
   generation: string,
-  { target: { seq = Infinity, timeMs = Infinity }, wanted, skipped: before }: { readonly target: RestoreTarget; readonly wanted: WantedBase; readonly skipped: readonly SkippedSnapshot[] },
+  { target: { seq = Infinity, timeMs = Infinity }, wanted, skipped: before }: Search,
   options: CallOptions,
 ): Promise<Pick<RestorePlan, "base" | "skipped">> {
   const indexes: bigint[] = [];

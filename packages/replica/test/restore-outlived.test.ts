@@ -1,12 +1,15 @@
 import { memoryBackend, systemClock, type StorageBackend } from "@holdfast/storage";
 import { openStateStore, snapshotStore } from "@holdfast/snapshot";
-import { openLogReader } from "@holdfast/wal";
+import { openLog, openLogReader } from "@holdfast/wal";
 import { delegate } from "@holdfast/test-worlds";
 import { expect, it } from "vitest";
-import { replicaClient } from "../src/replica-client.js";
+import { encodeLogBase } from "../src/format/log-base.js";
+import type { GenerationRegister } from "../src/generation-register.js";
+import { replicaClient, type ReplicaClient } from "../src/replica-client.js";
 import { openReplicator } from "../src/replicator.js";
-import { restore } from "../src/restore.js";
+import { restore, verify } from "../src/restore.js";
 import { enforceRetention } from "../src/retention.js";
+import { before } from "./support/before.js";
 
 /** The same storage, with something done before the WAL is listed for the first time. */
 function beforeWalIsListed(storage: StorageBackend, run: () => Promise<void>): StorageBackend {
@@ -63,3 +66,37 @@ it.each([0, 1])("says that what it began with is gone, where retention was faste
   await source.close();
   await store.close();
 });
+
+it("of a generation that is taken back while it looks, since another one was begun at the same time, restores that one", async () => {
+  const there = memoryBackend();
+  const client = replicaClient({ storage: there, prefix: "", layout: "native" });
+  const log = await openLog({ storage: memoryBackend(), prefix: "log" });
+  await log.append(new Uint8Array(9));
+  const replicator = await openReplicator({ source: log, target: client });
+  await replicator.sync();
+  await replicator.close();
+  const { generation = "" } = replicator.status();
+  const register = client.register!;
+
+  // The register has nothing yet, and the other one's snapshot is the newest; both have changed when the snapshot is looked for.
+  const other = "0123456789abcdef";
+  await client.writeSnapshot(other, 0n, encodeLogBase({ logId: log.logId!, generation: other, index: 0n, seq: 0, committedAtMs: 0, contentVersion: undefined }));
+  let looks = 0;
+  const from: ReplicaClient = {
+    ...before(client, () => Promise.resolve()),
+    register: { ...bound(register), numbers: (options) => (looks === 0 ? Promise.resolve([]) : register.numbers(options)) },
+    async *snapshots(name, options) {
+      if (name === other && ++looks === 2) await client.deleteGeneration(other);
+      yield* client.snapshots(name, options);
+    },
+  };
+  expect(await verify({ from })).toMatchObject({ generation, records: 1 });
+  expect(looks).toBe(2);
+  // One that was asked for by its name has no substitute.
+  await expect(verify({ from, generation: other })).rejects.toMatchObject({ code: "REPLICA_NO_SNAPSHOT" });
+  await log.close();
+});
+
+function bound(register: GenerationRegister): GenerationRegister {
+  return { numbers: (options) => register.numbers(options), read: (number, options) => register.read(number, options), add: (entry, options) => register.add(entry, options) };
+}
