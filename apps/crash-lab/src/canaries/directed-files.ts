@@ -49,6 +49,17 @@ export const fileScenes: readonly Scene[] = [
       await requireHeld(cast, powerLost(cast, disk), "a".repeat(100) + "c".repeat(50));
     },
   },
+  {
+    name: "directory-of-another-process",
+    about: "A process makes a directory and is gone before it syncs that; the next one puts an object there, and power is lost.",
+    async play(cast) {
+      const disk = newDisk(cast);
+      const storage = await openBackend(cast, disk, 1);
+      await disk.port().mkdir("/data/log", 0o700);
+      await storage.create(KEY, text("alder"));
+      await requireHeld(cast, powerLost(cast, disk), "alder");
+    },
+  },
 ];
 
 /** @throws Violation of I1 unless the file begins with what was acknowledged, and of I6 unless zeros alone follow. */

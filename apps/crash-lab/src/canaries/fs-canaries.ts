@@ -34,6 +34,7 @@ export const fsCanaries: readonly Canary[] = [
     ],
     why: "A directory that another process made and did not sync can be seen, and is gone after a power loss.",
     expects: ["I1"],
+    scene: "directory-of-another-process",
   },
   {
     name: "no file sync before link or rename",
