@@ -1,35 +1,17 @@
 import type { RuntimeReader } from "@holdfast/runtime";
-import type { ModulesUnderTest, Profile } from "../store-history.js";
 import { Violation } from "../violation.js";
+import type { PlayedSchedule, ScheduleOptions } from "../wal-objects/play-schedule.js";
 import { Schedule, type LogProcess } from "../wal-objects/schedule.js";
 import { expectedRuntimeError } from "./runtime-object-errors.js";
 import { lookAt, RUNTIME_ID, SCHEMAS, seenEvent, type OwnEvents } from "./runtime-look.js";
 import { RuntimeOwning } from "./runtime-owner.js";
 import { RuntimeOwnersLedger } from "./runtime-owners-ledger.js";
 
-/** What is played: all of it follows from this. */
-export interface RuntimeScheduleOptions {
-  readonly modules: ModulesUnderTest;
-  readonly profile: Profile;
-  readonly seed: number;
-  /** At most so many openings, the last ones included. */
-  readonly maxOpenings: number;
-  /** How often the backend makes a request by itself. */
-  readonly attempts: number;
-}
-
-/** What was played. */
-export interface PlayedRuntime {
-  readonly schedule: Schedule;
-  readonly openings: number;
-  readonly violation: Violation | undefined;
-}
-
 /**
  * Three owners who take one runtime from each other, a reader that goes through its events with a cursor, and a follower, each request of whom meets
  * what chance likes. Then the faults end, whoever stood still goes on, everything late arrives, and what is there is compared with all that was promised.
  */
-export async function playRuntime({ modules, profile, seed, maxOpenings, attempts }: RuntimeScheduleOptions): Promise<PlayedRuntime> {
+export async function playRuntime({ modules, profile, seed, maxOpenings, attempts }: ScheduleOptions): Promise<PlayedSchedule> {
   const schedule = new Schedule({ modules, profile, seed, attempts });
   const play = new Play(schedule, maxOpenings);
   let violation: Violation | undefined;

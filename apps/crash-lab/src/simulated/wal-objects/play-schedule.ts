@@ -20,7 +20,7 @@ export interface ScheduleOptions {
 /** A schedule that was played. */
 export interface PlayedSchedule {
   readonly schedule: Schedule;
-  /** How often a writer has opened the log, and so taken it over. */
+  /** How often somebody has opened the store for writing, and so taken it over. */
   readonly openings: number;
   readonly violation: Violation | undefined;
 }

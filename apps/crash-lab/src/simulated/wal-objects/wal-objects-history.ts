@@ -1,39 +1,10 @@
-import { PROFILES, type HistoryOutcome, type ReplayOutcome, type StoreHistory } from "../store-history.js";
-import { playSchedule, type PlayedSchedule } from "./play-schedule.js";
+import type { StoreHistory } from "../store-history.js";
+import { playSchedule } from "./play-schedule.js";
+import { scheduleHistory } from "./schedule-history.js";
 
-/**
- * The log on object storage: `@holdfast/wal` on `@holdfast/storage-s3` on a simulated store. A run is one schedule; a crash state is a
- * takeover, which finds what those before it have left, stopped or killed anywhere, and compares it with what was promised.
- */
-export const walObjectsHistory: StoreHistory = {
+/** The log on object storage: `@holdfast/wal` on `@holdfast/storage-s3` on a simulated store. */
+export const walObjectsHistory: StoreHistory = scheduleHistory({
   name: "wal-objects",
-  async run({ modules, profile, seed, maxStates }) {
-    // Schedules have fewer openings, so that the number in the line only matters where it was smaller.
-    const maxOpenings = Math.min(maxStates, MOST_OPENINGS);
-    const attempts = ATTEMPTS[seed % ATTEMPTS.length] ?? 1;
-    return outcomeOf(await playSchedule({ modules, profile, seed, maxOpenings, attempts }), `wal-objects ${profile} ${seed} ${maxOpenings} ${attempts}`);
-  },
-  async replay(line, modules): Promise<ReplayOutcome> {
-    const [, word, seed, maxOpenings, attempts] = LINE.exec(line) ?? [];
-    const profile = PROFILES.find((it) => it === word);
-    if (profile === undefined) throw new RangeError(`no line of wal-objects: ${JSON.stringify(line)}`);
-    const played = await playSchedule({ modules, profile, seed: Number(seed), maxOpenings: Number(maxOpenings), attempts: Number(attempts) });
-    const { violation } = outcomeOf(played, line.trim());
-    return { traceHash: `${played.schedule.store.hash.slice(0, 16)}-${played.schedule.ledger.hash().slice(0, 16)}`, violation };
-  },
-};
-
-const MOST_OPENINGS = 20;
-/** Half of the schedules have a backend that tries again itself; in the others the log finds out alone what became of a request. */
-const ATTEMPTS = [3, 1] as const;
-const LINE = /^\s*wal-objects ([a-z]+) (\d{1,13}) (\d{1,4}) ([1-9])\s*$/;
-
-function outcomeOf({ schedule, openings, violation }: PlayedSchedule, line: string): HistoryOutcome {
-  return {
-    states: openings,
-    crashes: new Map([["takeover", openings]]),
-    operations: schedule.operations,
-    faults: schedule.faults,
-    violation: violation && { invariant: violation.invariant, message: violation.message, line },
-  };
-}
+  play: playSchedule,
+  traceHash: ({ store, ledger }) => `${store.hash.slice(0, 16)}-${ledger.hash().slice(0, 16)}`,
+});
