@@ -37,6 +37,29 @@ const ambientGlobals = ["setTimeout", "setInterval", "setImmediate", "performanc
   message: "Packages take a Clock as a parameter.",
 }));
 
+const housed = [{ selector: "ExportDefaultDeclaration", message: "Named exports only." }];
+
+/** The ways around the names above, and around the layers. */
+const roundabout = [
+  { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: "Take a Clock as a parameter." },
+  { selector: "CallExpression[callee.name='Date']", message: "Take a Clock as a parameter." },
+  { selector: "MemberExpression[object.name='AbortSignal'][property.name='timeout']", message: "Take a Clock as a parameter." },
+  {
+    selector: "MemberExpression[object.name='globalThis'][property.name=/^(Date|Math|crypto|performance|setTimeout|setInterval|setImmediate)$/]",
+    message: "Take a Clock or a RandomSource as a parameter.",
+  },
+  { selector: "ImportDeclaration[source.value=/^(node:)?(timers|timers.promises|perf_hooks)$/]", message: "Take a Clock as a parameter." },
+  {
+    selector: "ImportDeclaration[source.value=/^(node:)?crypto$/] > ImportSpecifier[imported.name=/^(random|getRandomValues|webcrypto|generate)/]",
+    message: "Take a RandomSource as a parameter.",
+  },
+  {
+    selector: "ImportDeclaration[source.value=/^(node:)?crypto$/] > :matches(ImportNamespaceSpecifier, ImportDefaultSpecifier)",
+    message: "Import what is needed of node:crypto by name; chance is a parameter.",
+  },
+  { selector: "ImportExpression[source.value=/^@holdfast/]", message: "Import packages at the top, where the layers are held." },
+];
+
 const layerRules = Object.entries(layers).map(([name, allowed]) => ({
   files: [`packages/${name}/src/**/*.ts`],
   rules: {
@@ -68,7 +91,7 @@ export default tseslint.config(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       eqeqeq: "error",
-      "no-restricted-syntax": ["error", { selector: "ExportDefaultDeclaration", message: "Named exports only." }],
+      "no-restricted-syntax": ["error", ...housed],
     },
   },
   {
@@ -76,13 +99,19 @@ export default tseslint.config(
     rules: {
       "no-restricted-properties": ["error", ...ambient],
       "no-restricted-globals": ["error", ...ambientGlobals],
+      "no-restricted-syntax": ["error", ...housed, ...roundabout],
       "no-console": "error",
     },
   },
   {
     // The one place with an ambient clock and chance: the defaults of every parameter.
     files: ["packages/storage/src/system.ts"],
-    rules: { "no-restricted-properties": "off", "no-restricted-globals": "off" },
+    rules: { "no-restricted-properties": "off", "no-restricted-globals": "off", "no-restricted-syntax": ["error", ...housed] },
+  },
+  {
+    // Lets the process take a turn: the simulated time stands still meanwhile.
+    files: ["packages/storage-sim/src/clock.ts"],
+    rules: { "no-restricted-syntax": ["error", ...housed] },
   },
   ...layerRules,
   {
@@ -91,10 +120,14 @@ export default tseslint.config(
     rules: {
       "no-restricted-syntax": [
         "error",
-        { selector: "ExportDefaultDeclaration", message: "Named exports only." },
+        ...housed,
+        ...roundabout,
         { selector: "AwaitExpression", message: "format/ is synchronous." },
         { selector: ":function[async=true]", message: "format/ is synchronous." },
-        { selector: "ImportDeclaration[source.value=/^node:/]", message: "format/ is pure: no node: imports." },
+        {
+          selector: ":matches(ImportDeclaration, ImportExpression, ExportAllDeclaration, ExportNamedDeclaration)[source.value=/^[^.@]/]",
+          message: "format/ is pure: no modules of Node.",
+        },
       ],
     },
   },
