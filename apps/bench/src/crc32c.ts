@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import { createRequire, isBuiltin } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -33,7 +33,7 @@ export async function useCrc32cOf(module: string): Promise<void> {
 /**
  * As {@link useCrc32cOf}, in this thread alone.
  *
- * @param url - Of a file.
+ * @param url - Of a file; or the name of a module of Node.
  */
 export async function useCrc32cAt(url: string): Promise<void> {
   const implementation = crc32cOf(await load(url));
@@ -48,7 +48,8 @@ export async function useCrc32cAt(url: string): Promise<void> {
 
 function locate(module: string): string {
   try {
-    return pathToFileURL(createRequire(join(process.cwd(), "here.js")).resolve(module)).href;
+    const found = createRequire(join(process.cwd(), "here.js")).resolve(module);
+    return isBuiltin(found) ? found : pathToFileURL(found).href;
   } catch (error) {
     throw new RefusedError(`--crc32c: ${module} is not installed here and is no path of a module: ${firstLine(error)}.`);
   }

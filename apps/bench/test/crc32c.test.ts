@@ -96,6 +96,10 @@ describe("--crc32c is refused", () => {
     expect(timesAsked()).toBe(0);
   });
 
+  it("for a module of Node", async () => {
+    for (const name of ["fs", "node:zlib"]) await expect(useCrc32cOf(name)).rejects.toThrow(`--crc32c: ${name} has no function`);
+  });
+
   it("for a module that is not there", async () => {
     await expect(useCrc32cOf("no-such-package")).rejects.toThrow(RefusedError);
     await expect(useCrc32cOf("./none.js")).rejects.toThrow("./none.js is not installed here and is no path of a module: Cannot find module");
@@ -120,12 +124,13 @@ describe("the program as it is built", () => {
     );
     const zeros = crc32cPure(new Uint8Array(1000));
     expect(await lastReport(pathToFileURL(child), [])).toBe(`${zeros} 0`);
-    await useBuilt(await moduleFile("a directory with spaces & more/mine.cjs", `exports.crc32c = ${COUNTING};`));
+    await useBuilt(await moduleFile("all & 100% of it/mine.cjs", `Object.assign(module.exports, { ["crc" + "32c"]: ${COUNTING} });`));
     expect(await lastReport(pathToFileURL(child), [])).toBe(`${zeros} 1`);
   });
 
   it("ends with code 2 and one line for a module that it refuses", () => {
-    const { status, stderr, stdout } = spawnSync(process.execPath, [fileURLToPath(dist("main.js")), "--crc32c", "no-such-package"], { cwd: directory, encoding: "utf8" });
+    const args = ["--only", "nothing at all", "--crc32c", "no-such-package"];
+    const { status, stderr, stdout } = spawnSync(process.execPath, [fileURLToPath(dist("main.js")), ...args], { cwd: directory, encoding: "utf8" });
     expect({ status, stderr, stdout }).toEqual({ status: 2, stdout: "", stderr: "--crc32c: no-such-package is not installed here and is no path of a module: Cannot find module 'no-such-package'.\n" });
   });
 });
