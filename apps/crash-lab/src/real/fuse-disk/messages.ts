@@ -28,6 +28,8 @@ export const Opcode = {
   batchForget: 42,
 } as const;
 
+/** `FUSE_BIG_WRITES` */
+const BIG_WRITES = 1 << 5;
 /** A write may bring so many bytes. */
 const MAX_WRITE_BYTES = 128 * 1024;
 /** The kernel refuses to hand requests to a smaller buffer. */
@@ -48,11 +50,15 @@ export function formatAnswer(unique: bigint, errno: number, body: Uint8Array = n
   return answer;
 }
 
-/** `fuse_init_out`: version 7.31, no flags. */
+/**
+ * `fuse_init_out`: version 7.31, and writes of more than a page in one request. Page by page, the first ones of a write would be done and the
+ * next one fail: a short write, which the loop driver of Linux 6.18 was seen to take for a whole one.
+ */
 export function initBody(): Buffer {
   const body = Buffer.alloc(64);
   body.writeUInt32LE(7, 0);
   body.writeUInt32LE(31, 4);
+  body.writeUInt32LE(BIG_WRITES, 12);
   body.writeUInt16LE(16, 16);
   body.writeUInt16LE(12, 18);
   body.writeUInt32LE(MAX_WRITE_BYTES, 20);

@@ -77,6 +77,7 @@ function serve(): void {
   });
 }
 
+const PAGE_BYTES = 4096;
 /** Errors of a request that was taken back. */
 const PASSING: ReadonlySet<string | undefined> = new Set(["EINTR", "EAGAIN", "ENOENT"]);
 
@@ -120,6 +121,8 @@ function write({ offset, bytes }: ReturnType<typeof parseWrite>): readonly [errn
     return [constants.errno.EIO];
   }
   disk.set(bytes, offset);
-  recorded?.push({ kind: "write", atMs: machineTimeMs(), offset, bytes: Buffer.from(bytes) });
+  const atMs = machineTimeMs();
+  // Page by page: power loss may leave any of them.
+  for (let at = 0; at < bytes.byteLength; at += PAGE_BYTES) recorded?.push({ kind: "write", atMs, offset: offset + at, bytes: Buffer.from(bytes.subarray(at, at + PAGE_BYTES)) });
   return [0, writtenBody(bytes.byteLength)];
 }
