@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { runCheck } from "../src/check.js";
 import { fileLogChecks } from "../src/file-log/checks.js";
-import { configurationOf } from "../src/file-log/configurations.js";
+import { configurationOf } from "../src/file-log/configuration.js";
 import { fileLogModel } from "../src/file-log/model.js";
 import { rules } from "../src/file-log/rules.js";
 import { search } from "../src/search.js";

@@ -1,6 +1,6 @@
 import type { Check, CheckKind } from "../check.js";
-import { configurationOf, controls, largeConfigurations, redundantRules, safeConfigurations } from "./configurations.js";
-import type { Configuration, Control, SafeConfiguration } from "./configurations.js";
+import { configurationOf, type Configuration } from "./configuration.js";
+import { controls, largeConfigurations, redundantRules, safeConfigurations, type Control, type SafeConfiguration } from "./configurations.js";
 import { fileLogModel } from "./model.js";
 import { recorded } from "./recorded.js";
 import { rules } from "./rules.js";

@@ -1,5 +1,5 @@
 import { Goal, Phase, takesPlace } from "./actors.js";
-import { breaks } from "./configurations.js";
+import { breaks } from "./configuration.js";
 import { FrameKind } from "./frame.js";
 import { resolveOpen } from "./opening.js";
 import { leaveHead } from "./replacing.js";

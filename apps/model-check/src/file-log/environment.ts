@@ -1,7 +1,7 @@
 import { Phase } from "./actors.js";
 import { Block } from "./block.js";
 import type { BlockPlace } from "./block.js";
-import { breaks } from "./configurations.js";
+import { breaks } from "./configuration.js";
 import { takePowerLosses } from "./disk.js";
 import { FrameKind } from "./frame.js";
 import type { Frame } from "./frame.js";

@@ -1,7 +1,7 @@
 import { Goal, Phase, takesPlace } from "./actors.js";
 import type { Writer } from "./actors.js";
 import { Block, Fill } from "./block.js";
-import { breaks } from "./configurations.js";
+import { breaks } from "./configuration.js";
 import { removeFile, syncDirectory, takeFailures } from "./disk.js";
 import type { Segment } from "./segment.js";
 import { MAX_SEGMENTS } from "./state.js";

@@ -1,5 +1,5 @@
 import type { Model, Visitor } from "../search.js";
-import type { Configuration } from "./configurations.js";
+import type { Configuration } from "./configuration.js";
 import { takeEnvironmentSteps } from "./environment.js";
 import { takeReaderSteps } from "./reader.js";
 import { State, STATE_WORDS } from "./state.js";

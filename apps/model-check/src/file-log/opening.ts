@@ -1,6 +1,6 @@
 import { Goal, Phase } from "./actors.js";
 import { isReadable } from "./block.js";
-import { breaks } from "./configurations.js";
+import { breaks } from "./configuration.js";
 import { removeFile, syncFrames } from "./disk.js";
 import { makeSegment } from "./making.js";
 import { planRecovery } from "./plan.js";

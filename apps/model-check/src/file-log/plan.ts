@@ -1,6 +1,6 @@
 import { isReadable } from "./block.js";
-import { breaks } from "./configurations.js";
-import type { Configuration } from "./configurations.js";
+import { breaks } from "./configuration.js";
+import type { Configuration } from "./configuration.js";
 import { FrameKind } from "./frame.js";
 import { scanSegment } from "./scan.js";
 import type { SegmentScan } from "./scan.js";

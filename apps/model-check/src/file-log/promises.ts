@@ -1,5 +1,5 @@
 import { Block } from "./block.js";
-import type { Configuration } from "./configurations.js";
+import type { Configuration } from "./configuration.js";
 import { FrameKind } from "./frame.js";
 import type { Frame } from "./frame.js";
 import { planRecovery } from "./plan.js";

@@ -1,5 +1,5 @@
 import { isReadable } from "./block.js";
-import { breaks } from "./configurations.js";
+import { breaks } from "./configuration.js";
 import { FrameKind } from "./frame.js";
 import { contradicts, promiseDurable, wasReportedGone } from "./promises.js";
 import { scanSegment } from "./scan.js";

@@ -1,6 +1,6 @@
 import { Goal, Phase, takesPlace } from "./actors.js";
-import { breaks } from "./configurations.js";
-import type { Configuration } from "./configurations.js";
+import { breaks } from "./configuration.js";
+import type { Configuration } from "./configuration.js";
 import { MAX_FRAMES } from "./segment.js";
 import type { State } from "./state.js";
 import type { Steps } from "./steps.js";

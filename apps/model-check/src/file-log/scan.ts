@@ -1,6 +1,6 @@
 import { Block, Fill, isReadable } from "./block.js";
-import { breaks } from "./configurations.js";
-import type { Configuration } from "./configurations.js";
+import { breaks } from "./configuration.js";
+import type { Configuration } from "./configuration.js";
 import { FrameKind } from "./frame.js";
 import type { Frame } from "./frame.js";
 import type { Segment } from "./segment.js";

@@ -1,5 +1,5 @@
 import type { Label, Visitor } from "../search.js";
-import type { Configuration } from "./configurations.js";
+import type { Configuration } from "./configuration.js";
 import { normalise } from "./normalise.js";
 import { brokenPromise, noteProven } from "./promises.js";
 import { State } from "./state.js";

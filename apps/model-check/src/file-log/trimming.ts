@@ -1,6 +1,6 @@
 import { Goal, Phase } from "./actors.js";
 import { hasRoom, isSynced } from "./appending.js";
-import { breaks } from "./configurations.js";
+import { breaks } from "./configuration.js";
 import { removeFile } from "./disk.js";
 import { FrameKind } from "./frame.js";
 import { makeSegment } from "./making.js";

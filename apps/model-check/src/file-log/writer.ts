@@ -1,6 +1,6 @@
 import { Phase } from "./actors.js";
 import { append, markOrSeal, prepareAhead, sync } from "./appending.js";
-import { breaks } from "./configurations.js";
+import { breaks } from "./configuration.js";
 import { copyNext } from "./copying.js";
 import { createFile, fillOrGoOn, finishBegin, finishEntry, finishHeader, writeBegin } from "./making.js";
 import { open, waitForRoom } from "./opening.js";

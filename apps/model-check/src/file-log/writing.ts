@@ -1,6 +1,6 @@
 import { Goal, Phase, takesPlace } from "./actors.js";
 import { Block } from "./block.js";
-import { breaks } from "./configurations.js";
+import { breaks } from "./configuration.js";
 import { takeFailures } from "./disk.js";
 import { FrameKind } from "./frame.js";
 import type { Frame } from "./frame.js";
