@@ -33,8 +33,9 @@ export async function hunt(canary: Canary): Promise<Hunt> {
     throw error instanceof PatchError ? new PatchError(`${canary.name}: ${error.message}`) : error;
   });
   const budget = canary.scene === undefined ? { states: RANDOM_STATES } : { runs: SCENE_RUNS };
-  const { states, milliseconds, violation, runs } = await explore(history, { modules, profile: "posix", seed: FIRST_SEED, budget });
-  const seed = FIRST_SEED + runs - 1;
+  const { firstSeed = FIRST_SEED } = canary;
+  const { states, milliseconds, violation, runs } = await explore(history, { modules, profile: "posix", seed: firstSeed, budget });
+  const seed = firstSeed + runs - 1;
   return { canary, history: history.name, seed, states, milliseconds, violation, survival: survivalOf(canary, violation) };
 }
 

@@ -84,6 +84,7 @@ export const replicaObjectsCanaries: readonly Canary[] = [
     patches: [replica("restore-plan.js", "await requireThere(client, found.base, options);", ";")],
     why: "Where the WAL behind a snapshot is gone with it, nothing seems to have come behind it.",
     expects: ["I5", "I15"],
+    firstSeed: 205,
   },
   {
     name: "snapshot of a restored store passed over",
@@ -92,6 +93,27 @@ export const replicaObjectsCanaries: readonly Canary[] = [
     patches: [replica("log-snapshots.js", "info.logId === undefined && (info.seq === 0 || info.seq < source.firstSeq)", "info.logId === undefined && info.seq === 0")],
     why: "What was restored and is replicated again has no beginning.",
     expects: ["I5", "I11", "I15"],
+  },
+  {
+    name: "generation gone on with by an older copy of its log",
+    invariant: "I20",
+    store: "replica-objects",
+    patches: [
+      replica("begin-stream.js", 'return Buffer.compare(record.value, last) === 0 ? "same" : "different";', 'return "same";'),
+      replica("replicator.js", "if (record === undefined || Buffer.compare(record.value, value) !== 0)", "if (false)"),
+    ],
+    why: "What the copy has written since comes behind records that it never had.",
+    expects: ["I5", "I15", "I20"],
+    firstSeed: 345,
+  },
+  {
+    name: "register of generations written by replacing",
+    invariant: "I13",
+    store: "replica-objects",
+    patches: [replica("generation-register.js", "await this.#storage.create(this.#key(entry.number)", "await this.#storage.replace(this.#key(entry.number)")],
+    why: "Two who begin at the same time begin one generation each, and the register forgets one of them.",
+    expects: ["I13", "I15"],
+    firstSeed: 100,
   },
   {
     name: "commits as old as their restore",
