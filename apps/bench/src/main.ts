@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { access, constants, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 
 import { killChildren } from "./child.js";
 import { CRC32C, crc32cSetting, useCrc32cOf } from "./crc32c.js";
@@ -25,6 +25,7 @@ async function main(): Promise<number> {
   const families = rowFamilies(peers);
   const options = parseOptions(process.argv, [PROOF, ...families.map(({ id }) => id)]);
   if (options.crc32c !== undefined) await useCrc32cOf(options.crc32c);
+  for (const path of [options.json, options.report]) if (path !== undefined) await refuseUnwritable(path);
   const scratch = await openScratch(options.directory);
   try {
     const environment = await describeEnvironment(scratch.path, peerPackages);
@@ -57,6 +58,14 @@ async function main(): Promise<number> {
     killChildren();
     scratch.remove();
   }
+}
+
+/** Before anything is measured, not when it would be lost. */
+async function refuseUnwritable(path: string): Promise<void> {
+  const directory = dirname(resolve(path));
+  await access(directory, constants.W_OK).catch((error: unknown) => {
+    throw new RefusedError(`${path} cannot be written: ${String(error)}`);
+  });
 }
 
 const PROOF = "proof";

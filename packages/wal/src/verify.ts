@@ -81,7 +81,8 @@ async function look(options: VerifyOptions, prefix: StoragePrefix): Promise<LogV
       bytesRead += bytes;
       options.onProgress?.({ bytesRead, bytesTotal });
     };
-    const memory = Array.from({ length: 2 * SEGMENTS_AT_A_TIME }, () => new Uint8Array(VERIFY_WINDOW_BYTES));
+    const largest = plan.chain.reduce((most, link) => Math.max(most, link.provenBytes), 0);
+    const memory = Array.from({ length: 2 * SEGMENTS_AT_A_TIME }, () => new Uint8Array(Math.min(VERIFY_WINDOW_BYTES, largest)));
     const walks = plan.chain.map((link, index) => {
       const at = 2 * (index % SEGMENTS_AT_A_TIME);
       return new VerifyingWalk(storage, readableSegment(prefix, link), memory.slice(at, at + 2), onBytes, signal);
