@@ -1,8 +1,9 @@
 import type { Adversary } from "../adversary.js";
-import { FileSystem, ROOT } from "./file-system.js";
+import { FileSystem } from "./file-system.js";
 import type { Fates } from "./fates.js";
-import { applied, blocksOf, changed, newDirectory, newFile, sectorsOf, unheal, type EntryEffect, type FileEffect, type FileInode, type Inode, type TruncateEffect, type WriteEffect } from "./inode.js";
+import { applied, blocksOf, changed, newDirectory, newFile, ROOT, sectorsOf, type EntryEffect, type FileEffect, type FileInode, type Inode, type TruncateEffect, type WriteEffect } from "./inode.js";
 import { BLOCK_BYTES, CHUNK_BYTES, cutAt, resized, tailSectors, tailZeroed, withSectors, written, type Image } from "./image.js";
+import { makeUnreadable } from "./unreadable-sectors.js";
 
 /** What is on the disk after the power was lost. The file system that lost it is not touched. */
 export function afterPowerLoss(from: FileSystem, fates: Fates): FileSystem {
@@ -35,7 +36,7 @@ export function afterPowerLoss(from: FileSystem, fates: Fates): FileSystem {
     reached.base = image;
     reached.view = image;
     reached.unreadable = inode.unreadable === undefined ? undefined : new Set(inode.unreadable);
-    if (unhealed.length > 0) unheal(reached, unhealed);
+    if (unhealed.length > 0) makeUnreadable(reached, unhealed);
   }
   const to = new FileSystem(from.geometry, { ...counters(from), inodes, entries: [] });
   // Their blocks are free, and hold what was written, if it was.
@@ -237,7 +238,7 @@ function orphaned(inode: FileInode, { geometry }: FileSystem, adversary: Adversa
   const stopped = stoppedAt(last, adversary);
   if (stopped === last) return copy;
   copy.effects.pop();
-  if (last.kind === "write") unheal(copy, last.heals?.filter((sector) => stopped?.kind !== "write" || sector * geometry.sectorBytes >= stopped.end));
+  if (last.kind === "write") makeUnreadable(copy, last.heals?.filter((sector) => stopped?.kind !== "write" || sector * geometry.sectorBytes >= stopped.end));
   if (stopped !== undefined) copy.effects.push({ ...stopped, inFlight: false });
   copy.view = stopped?.kind === "write" ? stopped.after : last.before;
   return copy;

@@ -3,6 +3,7 @@ import type { Fault } from "../fault-plan.js";
 import type { FileSystem } from "./file-system.js";
 import { readFrom } from "./image.js";
 import type { FileInode } from "./inode.js";
+import { makeUnreadable } from "./unreadable-sectors.js";
 
 /** Harms the medium below a read, for good: a bit (`rot`), a sector of zeros (`zero`), a sector that fails (`unreadable`). */
 export function damage(fileSystem: FileSystem, inode: FileInode, { kind }: Fault, position: number, length: number, adversary: Adversary): void {
@@ -19,8 +20,7 @@ export function damage(fileSystem: FileSystem, inode: FileInode, { kind }: Fault
   const first = Math.floor(position / sectorBytes);
   const sector = first + adversary.choose("harmed sector", Math.ceil((position + length) / sectorBytes) - first);
   if (kind === "unreadable") {
-    inode.unreadable ??= new Set();
-    inode.unreadable.add(sector);
+    makeUnreadable(inode, [sector]);
     return;
   }
   const end = Math.min(inode.view.size, (sector + 1) * sectorBytes);

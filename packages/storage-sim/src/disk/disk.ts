@@ -5,9 +5,10 @@ import { Calls, type SimStep } from "./calls.js";
 import { afterPowerLoss, afterProcessDeath } from "./crash.js";
 import { FaultInjector } from "./fault-injector.js";
 import { orderedFates, posixFates } from "./fates.js";
-import { FileSystem, ROOT, type Profile } from "./file-system.js";
+import { FileSystem, type Profile } from "./file-system.js";
 import { bytesOf } from "./image.js";
-import type { Inode } from "./inode.js";
+import { ROOT, type Inode } from "./inode.js";
+import { evict } from "./page-cache.js";
 import { decidedFates, pendingEffects, type PendingEffect, type Survival } from "./pending.js";
 import { SimProcess } from "./process.js";
 import { StatsCounter, type SimStats } from "./stats.js";
@@ -204,7 +205,7 @@ export class SimDisk {
   /** Clean pages leave the cache: what a failed flush or a lying disk lost is gone from sight. */
   evict(): void {
     const fates = posixFates(this.#options.adversary);
-    for (const inode of this.#fileSystem.inodes.values()) if (inode.kind === "file") this.#fileSystem.evict(inode, fates);
+    for (const inode of this.#fileSystem.inodes.values()) if (inode.kind === "file") evict(inode, fates, this.#fileSystem.geometry.sectorBytes);
   }
 
   /**

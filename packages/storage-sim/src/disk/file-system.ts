@@ -1,13 +1,10 @@
-import type { Fates } from "./fates.js";
-import { allocatedBytes, CHUNK_BYTES, cutAt, resized, withSectors, written, type Image } from "./image.js";
+import { allocatedBytes, CHUNK_BYTES, cutAt, resized, written, type Image } from "./image.js";
 import {
-  applied,
   changed,
   newDirectory,
   newFile,
-  sectorsOf,
+  ROOT,
   settle,
-  unheal,
   type DirectoryInode,
   type EntryEffect,
   type FileEffect,
@@ -16,7 +13,9 @@ import {
   type TruncateEffect,
   type WriteEffect,
 } from "./inode.js";
+import { findIn, inodeIn, isWithin, placeOf } from "./path-lookup.js";
 import { systemError } from "./system-error.js";
+import { heal } from "./unreadable-sectors.js";
 
 /** How much a disk may forget and reorder; see {@link SimDiskOptions.profile}. */
 export type Profile = "posix" | "ordered" | "kill";
@@ -57,9 +56,9 @@ export class FileSystem {
 
   /** @throws ENOENT, ENOTDIR, ENAMETOOLONG. */
   find(path: string, operation: string): Inode {
-    const { directory, name } = this.#parent(path, operation);
+    const { directory, name } = placeOf(this.inodes, path, operation);
     if (name === "") return directory;
-    return this.#existing(directory, name, operation, path);
+    return inodeIn(this.inodes, directory, name, operation, path);
   }
 
   findDirectory(path: string, operation: string): DirectoryInode {
@@ -69,12 +68,12 @@ export class FileSystem {
   }
 
   has(path: string): boolean {
-    const { directory, name } = this.#parent(path, "open");
-    return name === "" || this.#named(directory, name, "open", path) !== undefined;
+    const { directory, name } = placeOf(this.inodes, path, "open");
+    return name === "" || findIn(this.inodes, directory, name, "open", path) !== undefined;
   }
 
   createFile(path: string, nowMs: number): { readonly inode: FileInode; readonly effect: EntryEffect } {
-    const { directory, name } = this.#parent(path, "open");
+    const { directory, name } = placeOf(this.inodes, path, "open");
     this.#refuseTaken(directory, name, "open", path);
     this.#refuseReadOnly("open", path);
     this.#refuseFullOfFiles("open", path);
@@ -84,7 +83,7 @@ export class FileSystem {
   }
 
   mkdir(path: string, nowMs: number): readonly EntryEffect[] {
-    const { directory, name } = this.#parent(path, "mkdir");
+    const { directory, name } = placeOf(this.inodes, path, "mkdir");
     this.#refuseTaken(directory, name, "mkdir", path);
     this.#refuseReadOnly("mkdir", path);
     this.#refuseFullOfFiles("mkdir", path);
@@ -95,7 +94,7 @@ export class FileSystem {
 
   link(from: string, to: string, nowMs: number): readonly EntryEffect[] {
     const inode = this.find(from, "link");
-    const { directory, name } = this.#parent(to, "link");
+    const { directory, name } = placeOf(this.inodes, to, "link");
     this.#refuseTaken(directory, name, "link", to);
     if (inode.kind === "directory") throw systemError("EPERM", "link", from);
     this.#refuseReadOnly("link", to);
@@ -106,20 +105,20 @@ export class FileSystem {
     const inode = this.find(path, "unlink");
     if (inode.kind === "directory") throw systemError("EISDIR", "unlink", path);
     this.#refuseReadOnly("unlink", path);
-    const { directory, name } = this.#parent(path, "unlink");
+    const { directory, name } = placeOf(this.inodes, path, "unlink");
     return [this.#change(directory, [[name, undefined]], nowMs)];
   }
 
   /** The order of checks is Linux's: both directories, the old name, the new name, loops, kinds. */
   rename(from: string, to: string, nowMs: number): readonly EntryEffect[] {
-    const source = this.#parent(from, "rename");
-    const target = this.#parent(to, "rename");
+    const source = placeOf(this.inodes, from, "rename");
+    const target = placeOf(this.inodes, to, "rename");
     if (source.name === "" || target.name === "") throw systemError("EBUSY", "rename", from);
-    const inode = this.#existing(source.directory, source.name, "rename", from);
-    const replaced = this.#named(target.directory, target.name, "rename", to);
+    const inode = inodeIn(this.inodes, source.directory, source.name, "rename", from);
+    const replaced = findIn(this.inodes, target.directory, target.name, "rename", to);
     this.#refuseReadOnly("rename", from);
-    if (inode.kind === "directory" && this.#isWithin(target.directory, inode)) throw systemError("EINVAL", "rename", from);
-    if (replaced?.kind === "directory" && this.#isWithin(source.directory, replaced)) throw systemError("ENOTEMPTY", "rename", to);
+    if (inode.kind === "directory" && isWithin(this.inodes, target.directory, inode)) throw systemError("EINVAL", "rename", from);
+    if (replaced?.kind === "directory" && isWithin(this.inodes, source.directory, replaced)) throw systemError("ENOTEMPTY", "rename", to);
     if (replaced === inode) return [];
     if (replaced !== undefined) refuseReplacing(inode, replaced, from);
     if (source.directory === target.directory) {
@@ -134,7 +133,7 @@ export class FileSystem {
     this.#refuseReadOnly("write", path);
     const room = this.#room(inode, offset, bytes.byteLength);
     if (room === 0) throw systemError("ENOSPC", "write", path);
-    const heals = inode.unreadable === undefined ? undefined : this.#healedBy(inode, inode.unreadable, offset, offset + room, path);
+    const heals = heal(inode, offset, offset + room, this.geometry.sectorBytes, path);
     const before = inode.view;
     const after = written(before, room < bytes.byteLength ? bytes.subarray(0, room) : bytes, offset);
     const effect: WriteEffect = {
@@ -233,42 +232,6 @@ export class FileSystem {
     this.#settleEntries();
   }
 
-  /** Clean pages leave the cache: what was dropped or lost is decided, and gone from sight where the disk does not have it. */
-  evict(inode: FileInode, fates: Fates): void {
-    const { sectorBytes } = this.geometry;
-    inode.effects = inode.effects.map((effect) => {
-      const isCached = effect.kind === "truncate" || !effect.uncached;
-      const now = effect.state === "dropped" && isCached ? decided(effect, fates, sectorBytes) : effect;
-      if (now.kind !== "write" || now.heals === undefined) return now;
-      // Of a write that a flush dropped nothing is sure to be healed.
-      if (now === effect && now.state !== "lost") return now;
-      unheal(inode, now.heals);
-      return { ...now, heals: undefined };
-    });
-    this.#showDisk(inode);
-    settle(inode, sectorBytes);
-  }
-
-  /**
-   * A write that passed the cache was dropped or lost: nothing shows what did not reach the disk. Of one that was dropped `fates` decides
-   * what did, and power loss may still take that.
-   */
-  uncache(inode: FileInode, effect: WriteEffect, fates: Fates): void {
-    const { sectorBytes } = this.geometry;
-    unheal(inode, effect.heals);
-    const arrived = effect.state === "dropped" ? decidedWrite(effect, fates, sectorBytes) : effect;
-    const state = arrived.state === "lost" ? "lost" : "dropped";
-    inode.effects = inode.effects.map((it) => (it === effect ? { ...arrived, state, heals: undefined, uncached: true } : it));
-    this.#showDisk(inode);
-    settle(inode, sectorBytes);
-  }
-
-  /** What processes see is what the disk has, and what the cache has that is not clean. */
-  #showDisk(inode: FileInode): void {
-    const { sectorBytes } = this.geometry;
-    inode.view = inode.effects.reduce((image, effect) => (effect.state === "lost" ? image : applied(image, effect, sectorBytes)), inode.base);
-  }
-
   /** A file was closed. */
   closed(inode: FileInode): void {
     inode.openFiles -= 1;
@@ -278,51 +241,6 @@ export class FileSystem {
   /** Remembers the bytes of a file that is gone. */
   bury(image: Image): void {
     if (image.chunks.some((chunk) => chunk !== undefined)) this.dead = [...this.dead.slice(1 - MAX_DEAD), image];
-  }
-
-  #parent(path: string, operation: string): { readonly directory: DirectoryInode; readonly name: string } {
-    if (!path.startsWith("/")) throw systemError("EINVAL", operation, path);
-    if (path.length > MAX_PATH) throw systemError("ENAMETOOLONG", operation, path);
-    let inode = this.inodes.get(ROOT);
-    let name = "";
-    for (let at = 1; at < path.length; ) {
-      const slash = path.indexOf("/", at);
-      const end = slash < 0 ? path.length : slash;
-      if (end > at) {
-        if (name !== "") inode = this.#step(inode, name, operation, path);
-        name = path.slice(at, end);
-      }
-      at = end + 1;
-    }
-    if (inode?.kind !== "directory") throw systemError("ENOTDIR", operation, path);
-    return { directory: inode, name };
-  }
-
-  #step(directory: Inode | undefined, name: string, operation: string, path: string): Inode {
-    if (directory?.kind !== "directory") throw systemError("ENOTDIR", operation, path);
-    return this.#existing(directory, name, operation, path);
-  }
-
-  #existing(directory: DirectoryInode, name: string, operation: string, path: string): Inode {
-    const inode = this.#named(directory, name, operation, path);
-    if (inode === undefined) throw systemError("ENOENT", operation, path);
-    return inode;
-  }
-
-  #named(directory: DirectoryInode, name: string, operation: string, path: string): Inode | undefined {
-    if (name.length > MAX_NAME / 3 && Buffer.byteLength(name) > MAX_NAME) throw systemError("ENAMETOOLONG", operation, path);
-    const id = directory.view.get(name);
-    return id === undefined ? undefined : this.inodes.get(id);
-  }
-
-  /** Whether a directory is another one, or lies below it. */
-  #isWithin(directory: DirectoryInode, other: DirectoryInode): boolean {
-    if (directory === other) return true;
-    for (const id of other.view.values()) {
-      const below = this.inodes.get(id);
-      if (below?.kind === "directory" && this.#isWithin(directory, below)) return true;
-    }
-    return false;
   }
 
   #change(directory: DirectoryInode, changes: EntryEffect["changes"], nowMs: number, needs?: number): EntryEffect {
@@ -383,26 +301,8 @@ export class FileSystem {
     return end - offset;
   }
 
-  /**
-   * Takes the sectors that a write covers from those that cannot be read, and answers them. @throws EIO if it covers a part of
-   * one: the rest of it would have to be read first.
-   */
-  #healedBy(inode: FileInode, unreadable: Set<number>, offset: number, end: number, path: string): readonly number[] | undefined {
-    const { sectorBytes } = this.geometry;
-    const healed: number[] = [];
-    for (let sector = Math.floor(offset / sectorBytes); sector * sectorBytes < end; sector += 1) {
-      if (!unreadable.has(sector)) continue;
-      const start = sector * sectorBytes;
-      const until = Math.min(inode.view.size, start + sectorBytes);
-      if (start < until && (offset > start || end < until)) throw systemError("EIO", "write", path);
-      healed.push(sector);
-    }
-    for (const sector of healed) unreadable.delete(sector);
-    return healed.length === 0 ? undefined : healed;
-  }
-
   #refuseTaken(directory: DirectoryInode, name: string, operation: string, path: string): void {
-    if (name === "" || this.#named(directory, name, operation, path) !== undefined) throw systemError("EEXIST", operation, path);
+    if (name === "" || findIn(this.inodes, directory, name, operation, path) !== undefined) throw systemError("EEXIST", operation, path);
   }
 
   #refuseReadOnly(operation: string, path: string): void {
@@ -428,28 +328,8 @@ export class FileSystem {
   }
 }
 
-/** The inode of `/`. */
-export const ROOT = 1;
-
-const MAX_NAME = 255;
-const MAX_PATH = 4095;
 /** How many removed files are remembered. */
 const MAX_DEAD = 4;
-
-/** What is left of an effect that a flush dropped, as an effect that is durable. */
-function decided(effect: FileEffect, fates: Fates, sectorBytes: number): FileEffect {
-  if (effect.kind === "truncate") return { ...effect, state: fates.truncate(effect, sectorBytes) === "done" ? "pinned" : "lost" };
-  return decidedWrite(effect, fates, sectorBytes);
-}
-
-function decidedWrite(effect: WriteEffect, fates: Fates, sectorBytes: number): WriteEffect {
-  const sectors = sectorsOf(effect, sectorBytes);
-  const { keep, size } = fates.write(effect, sectors);
-  if (keep === "none" && size === 0) return { ...effect, state: "lost" };
-  const chunks = keep === "none" ? effect.before.chunks : withSectors(effect.before.chunks, effect.after, sectors, keep === "all" ? undefined : keep);
-  const after = cutAt({ size: 0, chunks }, Math.max(size, effect.before.size));
-  return { ...effect, state: "pinned", end: Math.min(effect.end, after.size), after };
-}
 
 /** Whether it has no name that a process sees, and none has it open. */
 function isGone(inode: Inode): boolean {

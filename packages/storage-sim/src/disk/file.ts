@@ -5,7 +5,9 @@ import { damage } from "./damage.js";
 import { posixFates } from "./fates.js";
 import { BLOCK_BYTES, readFrom } from "./image.js";
 import type { FileInode, Inode, TruncateEffect, WriteEffect } from "./inode.js";
+import { uncache } from "./page-cache.js";
 import { systemError } from "./system-error.js";
+import { refuseUnreadable } from "./unreadable-sectors.js";
 import { statOf, type World } from "./world.js";
 
 /** The process that has a file open. */
@@ -48,7 +50,7 @@ export class SimFile implements FsFile {
         const asked = Math.max(0, end - position);
         const wanted = fault?.kind === "short" && asked > 1 ? 1 + this.#world.adversary.choose("short read", asked - 1) : asked;
         if (fault !== undefined && wanted > 0) damage(this.#world.fileSystem, inode, fault, position, wanted, this.#world.adversary);
-        this.#refuseUnreadable(inode, position, wanted);
+        refuseUnreadable(inode, position, wanted, this.#world.fileSystem.geometry.sectorBytes, this.#path);
         const from = fault?.kind === "misdirect" ? this.#elsewhere(inode, position, "misdirected read") : position;
         const count = readFrom(inode.view, buffer, offset, wanted, from);
         if (count < wanted) buffer.fill(0, offset + count, offset + wanted);
@@ -86,7 +88,7 @@ export class SimFile implements FsFile {
         if (fault?.kind === "drop") effect.state = "dropped";
         else if (this.#dsync && fault?.kind !== "lie") this.#world.fileSystem.pin(this.#inode, elsewhere ?? effect);
         const isAmiss = effect.state === "dropped" || effect.state === "lost";
-        if (this.#direct && isAmiss) this.#world.fileSystem.uncache(this.#inode, effect, posixFates(this.#world.adversary));
+        if (this.#direct && isAmiss) uncache(this.#inode, effect, posixFates(this.#world.adversary), this.#world.fileSystem.geometry.sectorBytes);
       },
     });
   }
@@ -214,14 +216,6 @@ export class SimFile implements FsFile {
     const count = Math.max(2, Math.ceil(inode.view.size / sectorBytes));
     const chosen = this.#world.adversary.choose(label, count - 1);
     return (chosen < own ? chosen : chosen + 1) * sectorBytes + (position % sectorBytes);
-  }
-
-  #refuseUnreadable(inode: FileInode, position: number, length: number): void {
-    if (inode.unreadable === undefined || length === 0) return;
-    const { sectorBytes } = this.#world.fileSystem.geometry;
-    for (let sector = Math.floor(position / sectorBytes); sector * sectorBytes < position + length; sector += 1) {
-      if (inode.unreadable.has(sector)) throw systemError("EIO", "read", this.#path);
-    }
   }
 
   #writableFile(operation: string, code: string): FileInode {

@@ -1,4 +1,5 @@
 import { BLOCK_BYTES, EMPTY, resized, withSectors, type Image } from "./image.js";
+import { makeUnreadable } from "./unreadable-sectors.js";
 
 /**
  * What became of an effect that is visible and was not durable when it was made.
@@ -83,6 +84,9 @@ export interface DirectoryInode {
 /** What a name stands for. */
 export type Inode = FileInode | DirectoryInode;
 
+/** The id of the inode of `/`. */
+export const ROOT = 1;
+
 /** A new file without a name. */
 export function newFile(id: number, modifiedAt: number, image: Image = EMPTY): FileInode {
   return {
@@ -144,17 +148,12 @@ export function changed(entries: ReadonlyMap<string, number>, changes: EntryEffe
   return result;
 }
 
-/** Makes sectors unreadable that a write had healed which did not reach the disk. */
-export function unheal(inode: FileInode, heals: readonly number[] | undefined): void {
-  if (heals !== undefined) inode.unreadable = new Set([...(inode.unreadable ?? []), ...heals]);
-}
-
 /** Puts what is pinned, and has nothing uncertain before it, into the base. */
 export function settle(inode: FileInode, sectorBytes: number): void {
   let done = 0;
   for (const effect of inode.effects) {
     if (effect.state !== "pinned" && effect.state !== "lost") break;
-    if (effect.state === "lost" && effect.kind === "write") unheal(inode, effect.heals);
+    if (effect.state === "lost" && effect.kind === "write") makeUnreadable(inode, effect.heals);
     if (effect.state === "pinned") inode.base = applied(inode.base, effect, sectorBytes);
     done += 1;
   }
