@@ -17,7 +17,7 @@ export async function fillLog(root: string, prefix: string, count: number, seed:
 
 /** A log in the scratch directory whose records have 1 GiB together, made when it is first asked for. */
 export async function gibibyteLog(context: BenchContext): Promise<GibibyteLog> {
-  const known = made.get(context.scratch) ?? makeGibibyteLog(context);
+  const known = made.get(context.scratch) ?? newGibibyteLog(context, "gibibyte");
   made.set(context.scratch, known);
   return await known;
 }
@@ -31,9 +31,10 @@ export interface GibibyteLog {
 
 const made = new WeakMap<Scratch, Promise<GibibyteLog>>();
 
-async function makeGibibyteLog(context: BenchContext): Promise<GibibyteLog> {
+/** As {@link gibibyteLog}, made now, in a directory of this name. */
+export async function newGibibyteLog(context: BenchContext, name: string): Promise<GibibyteLog> {
   context.progress.label("filling a log of 1 GiB");
-  const root = await context.scratch.directory("gibibyte");
+  const root = await context.scratch.directory(name);
   const records = Math.ceil(2 ** 30 / RECORD_BYTES / BATCH) * BATCH;
   await fillLog(root, "bench", records, context.seed);
   return { root, prefix: "bench", records };
