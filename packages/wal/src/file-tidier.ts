@@ -56,11 +56,12 @@ export class FileTidier {
   /** Removes what is below the floor and what interrupted openings left. */
   async #tidy(): Promise<void> {
     const files = this.#files;
-    const inUse = new Set([...this.#found.chain.segments.map((segment) => segment.number), await files.preparedNumber()]);
     await files.remove(files.numbers.filter((number) => number < this.#inUse.floorNumber()));
+    // Asked now and not before the removal, which may take so long that segments are begun and filled meanwhile.
+    const history = new Set(this.#found.chain.segments.map((segment) => segment.number));
     // Voids only once this handle's segment is sure to last, and the newest first: one may name an older one, which must not
     // go before it, or damage to the end of this handle's segment would make it look as if a segment were missing.
-    const voids = this.#isSettled ? files.numbers.filter((number) => !inUse.has(number) && this.#isVoid(number)) : [];
+    const voids = this.#isSettled ? files.numbers.filter((number) => !history.has(number) && this.#isVoid(number)) : [];
     for (const number of voids.sort((a, b) => b - a)) await files.remove([number]);
     await files.keepReserve();
   }

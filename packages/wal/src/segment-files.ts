@@ -70,11 +70,6 @@ export class SegmentFiles {
     this.#prepared = making;
   }
 
-  /** Number of the segment that was made ahead, if there is one. */
-  async preparedNumber(): Promise<number | undefined> {
-    return (await this.#prepared?.catch(() => undefined))?.number; // `prepare` has told.
-  }
-
   /**
    * The segment that was made ahead, or a new one: file, header and directory entry, all durable.
    *
