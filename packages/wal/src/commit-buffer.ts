@@ -33,6 +33,11 @@ export class CommitBuffer {
     return this.end - this.#start;
   }
 
+  /** Makes so many bytes more fit without growing. @throws RangeError if there is no memory; then nothing has changed. */
+  makeRoom(bytes: number): void {
+    if (this.end + bytes > this.bytes.length) this.#grow(this.end + bytes);
+  }
+
   /** Adds a record. The caller has checked that it fits the commit's bound. */
   add(record: Uint8Array): void {
     const length = record.length;

@@ -125,12 +125,17 @@ export class CommitQueue {
         if (target === joins && joins.bodyBytes + size > this.#limits.maxBodyBytes) [target, from] = this.#moveOut(joins, from);
         target.add(record);
       }
+      this.#isEncoding = isNested;
+      if (target === joins && this.#mustWait(target.end - from.end)) [target, from] = this.#moveOut(joins, from);
+    } catch (error) {
+      // There is no memory for a record, or a value of the caller's array cannot be looked at.
+      this.#takeBack(target, from, joins);
+      return Promise.reject(error instanceof Error ? error : new Error("a batch could not be encoded", { cause: error }));
     } finally {
       this.#isEncoding = isNested;
     }
     const size = target.end - from.end;
     if (this.#mustWait(size)) {
-      if (target === joins) [target] = this.#moveOut(joins, from);
       const records = target;
       return new Promise((resolve, reject) => {
         this.#wait(records, options, resolve, reject);
@@ -235,6 +240,8 @@ export class CommitQueue {
     const fits = last !== undefined && last.bodyBytes + size <= this.#limits.maxBodyBytes && last.recordCount + count <= MAX_RECORDS_PER_COMMIT;
     if (fits) return last;
     const commit = this.#pool.take();
+    // Before it is one of the commits: where there is no memory, no empty one is left to be written.
+    commit.makeRoom(size);
     this.#startGathering(commit);
     return commit;
   }

@@ -101,14 +101,23 @@ export class DurableLog<T> implements Log<T> {
     if (refusal !== undefined) return Promise.reject(refusal);
     const record = encodeRecord(this.#codec, value, this.nextSeq);
     if (record instanceof WalError) return Promise.reject(record);
-    return this.#queue.append(record, options);
+    // Asked once more: the codec may have closed the log.
+    const closed = this.#refusal("append");
+    return closed === undefined ? this.#queue.append(record, options) : Promise.reject(closed);
   }
 
   appendBatch(values: readonly T[], options?: AppendOptions): Promise<SeqRange> {
     const refusal = this.#refusal("appendBatch") ?? this.#appendRefusal("appendBatch", options);
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (values.length === 0) return Promise.reject(new WalError("WAL_INVALID_ARGUMENT", "a batch has at least one record", { operation: "appendBatch", outcome: "not_applied" }));
-    return this.#queue.appendBatch(values.length, (index) => encodeRecord(this.#codec, values[index] as T, this.nextSeq + index), options);
+    // What is no array has no number of records, and a log whose numbers are none cannot be opened again.
+    if (!Array.isArray(values) || values.length === 0) {
+      return Promise.reject(new WalError("WAL_INVALID_ARGUMENT", "a batch is an array of at least one record", { operation: "appendBatch", outcome: "not_applied" }));
+    }
+    const encode = (index: number): Uint8Array | WalError => {
+      const record = encodeRecord(this.#codec, values[index] as T, this.nextSeq + index);
+      return this.#refusal("appendBatch") ?? record;
+    };
+    return this.#queue.appendBatch(values.length, encode, options);
   }
 
   read(range: ReadRange = {}): AsyncIterable<LogRecord<T>> {
@@ -157,7 +166,8 @@ export class DurableLog<T> implements Log<T> {
       const waiter = new RangeWaiter({ first: this.nextSeq, last: this.nextSeq - 1 }, true, () => { resolve(); }, reject);
       if (!this.#queue.attach(waiter)) (this.#flying?.waiters ?? this.#unsynced).push(waiter);
       this.#linger.cut();
-      this.#pump();
+      // Not at once: a codec may ask for it while the records of a batch go into the oldest commit.
+      this.#pumpSoon();
     });
   }
 
