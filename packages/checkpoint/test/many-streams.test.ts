@@ -1,5 +1,6 @@
 import { memoryBackend, memoryDisk, type StorageBackend } from "@holdfast/storage";
 import { seededRandom, virtualClock } from "@holdfast/storage-sim";
+import { delegate } from "@holdfast/test-worlds";
 import { expect, it } from "vitest";
 import { checkpointManager, checkpointStore, type CheckpointOperator, type CheckpointedStream } from "../src/index.js";
 
@@ -61,17 +62,8 @@ it("a stream whose saves hang, and one that never rests, hold nobody up", async 
   const inner = memoryBackend({ disk: memoryDisk() });
   let hangs = false;
   const hanging: StorageBackend = {
-    name: inner.name,
-    appendable: inner.appendable,
-    read: (...args) => inner.read(...args),
-    stream: (...args) => inner.stream(...args),
-    stat: (...args) => inner.stat(...args),
+    ...delegate(inner),
     create: (key, ...args) => (hangs && key.includes("hangs") ? new Promise(() => undefined) : inner.create(key, ...args)),
-    replace: (...args) => inner.replace(...args),
-    list: (...args) => inner.list(...args),
-    remove: (...args) => inner.remove(...args),
-    close: () => inner.close(),
-    [Symbol.asyncDispose]: () => inner.close(),
   };
   const { manager, stream: hung } = await started(hanging, "hangs");
   const [busy, ...others] = await Promise.all(["busy", ...Array.from({ length: 20 }, (_, index) => `quiet ${index}`)].map((id) => begun(manager.stream(id))));

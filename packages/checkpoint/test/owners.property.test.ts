@@ -1,6 +1,7 @@
 import { hasCode, memoryBackend, memoryDisk, type StorageBackend } from "@holdfast/storage";
 import { fsBackend } from "@holdfast/storage-fs";
 import { mildAdversary, SimDisk, seededRandom, virtualClock } from "@holdfast/storage-sim";
+import { inSteps } from "@holdfast/test-worlds";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkpointStore, type CheckpointStore } from "../src/index.js";
@@ -183,26 +184,8 @@ class Told {
 
 /** Each call waits for its turn, which chance gives. */
 function inTurns(inner: StorageBackend, scheduler: fc.Scheduler): StorageBackend {
-  const turn = async <T>(label: string, run: () => Promise<T>): Promise<T> => {
+  const turn = async (label: string): Promise<void> => {
     await scheduler.schedule(Promise.resolve(), label);
-    const answer = await run();
-    await scheduler.schedule(Promise.resolve(), `${label} answered`);
-    return answer;
   };
-  return {
-    name: inner.name,
-    appendable: inner.appendable,
-    read: (key, options) => turn(`read ${key}`, () => inner.read(key, options)),
-    stream: (key, options) => turn(`stream ${key}`, () => inner.stream(key, options)),
-    stat: (key, options) => turn(`stat ${key}`, () => inner.stat(key, options)),
-    create: (key, body, options) => turn(`create ${key}`, () => inner.create(key, body, options)),
-    replace: (key, body, options) => turn(`replace ${key}`, () => inner.replace(key, body, options)),
-    async *list(prefix, options) {
-      await scheduler.schedule(Promise.resolve(), `list ${prefix}`);
-      yield* inner.list(prefix, options);
-    },
-    remove: (keys, options) => turn(`remove ${keys.join()}`, () => inner.remove(keys, options)),
-    close: () => inner.close(),
-    [Symbol.asyncDispose]: () => inner.close(),
-  };
+  return inSteps(inner, { before: turn, behind: (call) => turn(`${call} answered`) });
 }

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { delegate } from "@holdfast/test-worlds";
 import { afterAll, describe, expect, it } from "vitest";
 import { checkpointStore, memoryCheckpointStore, type CheckpointStore } from "../src/index.js";
 import { expectCode, stateOf, STREAM, valueOf } from "./support/history.js";
@@ -54,8 +55,7 @@ describe.each(backends)("checkpoints on %s", (_, backend) => {
     const spoiling = open(spoilingBackend(storage), 1);
     for (const sequence of [2n, 3n]) await spoiling.save(stateOf(sequence, Number(sequence)));
     await spoiling.close();
-    await using reading = await backendView(storage);
-    const { checkpoint, skipped } = await open(reading).latest(STREAM);
+    const { checkpoint, skipped } = await open(storage).latest(STREAM);
     expect([checkpoint?.sequence, skipped.length]).toEqual([1n, 2]);
   });
 
@@ -186,33 +186,13 @@ function resealed(bytes: Uint8Array): Uint8Array {
 
 /** Storage that spoils each checkpoint when it is written. */
 function spoilingBackend(inner: StorageBackend): StorageBackend {
-  return delegate(inner, {
+  return {
+    ...delegate(inner),
     async create(key, body, options) {
       if (!key.endsWith(".ckpt") || !(body instanceof Uint8Array)) return inner.create(key, body, options);
       const spoiled = body.slice();
       spoiled[150]! ^= 4;
       return inner.create(key, spoiled, options);
     },
-  });
-}
-
-async function backendView(inner: StorageBackend): Promise<StorageBackend> {
-  return delegate(inner, {});
-}
-
-function delegate(inner: StorageBackend, own: Partial<StorageBackend>): StorageBackend {
-  return {
-    name: inner.name,
-    appendable: inner.appendable,
-    read: (...args) => inner.read(...args),
-    stream: (...args) => inner.stream(...args),
-    stat: (...args) => inner.stat(...args),
-    create: (...args) => inner.create(...args),
-    replace: (...args) => inner.replace(...args),
-    list: (...args) => inner.list(...args),
-    remove: (...args) => inner.remove(...args),
-    close: async () => undefined,
-    [Symbol.asyncDispose]: async () => undefined,
-    ...own,
   };
 }

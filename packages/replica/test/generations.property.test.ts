@@ -3,7 +3,7 @@ import type { Clock } from "@holdfast/storage/ports";
 import { mildAdversary, seededRandom, SimDisk, virtualClock, type Adversary } from "@holdfast/storage-sim";
 import { adversaryArbitrary } from "@holdfast/storage-sim/fast-check";
 import { driveClock, SimObjectStore } from "@holdfast/storage-sim/object-store";
-import { simulatedBucket, simulatedDirectory } from "@holdfast/test-worlds";
+import { inSteps, simulatedBucket, simulatedDirectory } from "@holdfast/test-worlds";
 import { openLog, type Log } from "@holdfast/wal";
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -29,11 +29,7 @@ function uncertain(inner: StorageBackend, adversary: Adversary): StorageBackend 
   let left = 12;
   const unknown = (): StorageError => new StorageError("STORAGE_WRITE_FAILED", "no answer", { operation: "create", outcome: "unknown", retryable: true });
   return {
-    name: inner.name,
-    appendable: inner.appendable,
-    read: async (key, options) => (await turns(), inner.read(key, options)),
-    stream: async (key, options) => (await turns(), inner.stream(key, options)),
-    stat: async (key, options) => (await turns(), inner.stat(key, options)),
+    ...inSteps(inner, { before: turns }),
     async create(key, body, options) {
       await turns();
       const fate = left > 0 ? adversary.choose("create", 8) : 0;
@@ -44,14 +40,6 @@ function uncertain(inner: StorageBackend, adversary: Adversary): StorageBackend 
       if (fate === 6) throw unknown();
       return entry;
     },
-    replace: (key, body, options) => inner.replace(key, body, options),
-    async *list(prefix, options) {
-      await turns();
-      yield* inner.list(prefix, options);
-    },
-    remove: async (keys, options) => (await turns(), inner.remove(keys, options)),
-    close: () => inner.close(),
-    [Symbol.asyncDispose]: () => inner.close(),
   };
 }
 

@@ -1,4 +1,5 @@
 import { memoryBackend, memoryDisk, type StorageBackend } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { expect, it } from "vitest";
 import { openRuntimeStore } from "../src/index.js";
 
@@ -9,21 +10,12 @@ it("a name that was removed is never given to another object", async () => {
   const created: string[] = [];
   const inner = memoryBackend({ disk, appendable: false });
   const storage: StorageBackend = {
-    name: inner.name,
-    appendable: undefined,
-    read: (...args) => inner.read(...args),
-    stream: (...args) => inner.stream(...args),
-    stat: (...args) => inner.stat(...args),
+    ...delegate(inner),
     async create(key, ...args) {
       const entry = await inner.create(key, ...args);
       created.push(key);
       return entry;
     },
-    replace: (...args) => inner.replace(...args),
-    list: (...args) => inner.list(...args),
-    remove: (...args) => inner.remove(...args),
-    close: () => inner.close(),
-    [Symbol.asyncDispose]: () => inner.close(),
   };
   for (let life = 0; life < 4; life++) {
     await using store = await openRuntimeStore({ storage, runtimeId: "agents", pageBytes: 4096 });

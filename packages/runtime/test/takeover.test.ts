@@ -1,4 +1,5 @@
 import { hasCode, memoryBackend, memoryDisk, type StorageBackend } from "@holdfast/storage";
+import { inSteps } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { openRuntimeReader, openRuntimeStore, type RuntimeStore } from "../src/index.js";
 import { schemas, type OwnEvents, type OwnMessage } from "./support/history.js";
@@ -144,31 +145,12 @@ class Gate {
   }
 
   before(inner: StorageBackend): StorageBackend {
-    const step = async (): Promise<void> => {
+    const before = async (): Promise<void> => {
       this.#left -= 1;
       if (this.#left > 0) return;
       this.#reached();
       await this.#open;
     };
-    const call = async <T>(run: () => Promise<T>): Promise<T> => {
-      await step();
-      return run();
-    };
-    return {
-      name: inner.name,
-      appendable: undefined,
-      read: (key, options) => call(() => inner.read(key, options)),
-      stream: (key, options) => call(() => inner.stream(key, options)),
-      stat: (key, options) => call(() => inner.stat(key, options)),
-      create: (key, body, options) => call(() => inner.create(key, body, options)),
-      replace: (key, body, options) => call(() => inner.replace(key, body, options)),
-      async *list(prefix, options) {
-        await step();
-        yield* inner.list(prefix, options);
-      },
-      remove: (keys, options) => call(() => inner.remove(keys, options)),
-      close: () => inner.close(),
-      [Symbol.asyncDispose]: () => inner.close(),
-    };
+    return { ...inSteps(inner, { before }), appendable: undefined };
   }
 }

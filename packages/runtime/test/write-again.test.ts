@@ -1,4 +1,5 @@
 import { memoryBackend, storageKey, type StorageBackend, type StorageBody } from "@holdfast/storage";
+import { delegate } from "@holdfast/test-worlds";
 import { expect, it } from "vitest";
 import { hasBytesOf, markOf, markWith } from "../src/files/file-mark.js";
 import { writeAgain } from "../src/files/write-again.js";
@@ -54,21 +55,13 @@ it("leaves a file alone that is another one by now, or gone", async () => {
 
 /** A storage with one file, which is in no memory. */
 function hugeFile({ stream, replace }: { readonly stream: () => AsyncIterable<Uint8Array>; readonly replace: (body: StorageBody) => Promise<void> }): StorageBackend {
-  const inner = memoryBackend();
   return {
-    name: "huge",
-    appendable: undefined,
+    ...delegate(memoryBackend({ appendable: false })),
     read: () => Promise.reject(new RangeError("the whole file at once")),
     stream: () => Promise.resolve(stream()),
-    stat: (...args) => inner.stat(...args),
-    create: (...args) => inner.create(...args),
     async replace(key, body) {
       await replace(body);
       return { key, size: 0, modifiedAt: 0 };
     },
-    list: (...args) => inner.list(...args),
-    remove: (...args) => inner.remove(...args),
-    close: () => inner.close(),
-    [Symbol.asyncDispose]: () => inner.close(),
   };
 }

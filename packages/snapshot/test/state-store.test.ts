@@ -1,7 +1,7 @@
 import { storageKey, storagePrefix, type StorageBackend } from "@holdfast/storage";
 import { virtualClock } from "@holdfast/storage-sim";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { storages } from "@holdfast/test-worlds";
+import { delegate, storages } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { openStateStore, snapshotStore, type StateStore, type StateStoreOptions } from "../src/index.js";
 
@@ -186,7 +186,7 @@ describe.each(storages)("a state store on %s", (_, fresh) => {
     await settled(async () => (await entriesOf(storage)).length === 2);
     await store.close();
 
-    const failing: StorageBackend = { ...bound(storage), create: (key, ...rest) => (key.endsWith(".snap") ? Promise.reject(new Error("no")) : storage.create(key, ...rest)) };
+    const failing: StorageBackend = { ...delegate(storage), create: (key, ...rest) => (key.endsWith(".snap") ? Promise.reject(new Error("no")) : storage.create(key, ...rest)) };
     const problems: unknown[] = [];
     const listen = (event: unknown): void => void problems.push(event);
     subscribe("holdfast:state:problem", listen);
@@ -315,20 +315,3 @@ async function settled(isSo: () => Promise<boolean>): Promise<void> {
   }
   throw new Error("it never became so");
 }
-
-function bound(storage: StorageBackend): StorageBackend {
-  return {
-    name: storage.name,
-    appendable: storage.appendable,
-    read: (...args) => storage.read(...args),
-    stream: (...args) => storage.stream(...args),
-    stat: (...args) => storage.stat(...args),
-    create: (...args) => storage.create(...args),
-    replace: (...args) => storage.replace(...args),
-    list: (...args) => storage.list(...args),
-    remove: (...args) => storage.remove(...args),
-    close: () => storage.close(),
-    [Symbol.asyncDispose]: () => storage.close(),
-  };
-}
-

@@ -1,4 +1,5 @@
 import type { AppendFile, StorageBackend } from "@holdfast/storage";
+import { inSteps } from "./in-steps.js";
 
 /** Stops a process before a call, or behind it: two steps each. */
 export class Stops {
@@ -28,10 +29,11 @@ export class Stops {
 
 /** Storage whose calls are made by a process that can be stopped. */
 export function stoppable(inner: StorageBackend, stops: Stops): StorageBackend {
+  const step = (): Promise<void> => stops.step();
   const call = async <T>(run: () => Promise<T>): Promise<T> => {
-    await stops.step();
+    await step();
     const answer = await run();
-    await stops.step();
+    await step();
     return answer;
   };
   const file = (it: AppendFile): AppendFile => ({
@@ -47,22 +49,10 @@ export function stoppable(inner: StorageBackend, stops: Stops): StorageBackend {
   });
   const { appendable } = inner;
   return {
-    name: inner.name,
+    ...inSteps(inner, { before: step, behind: step }),
     appendable: appendable && {
       lock: (prefix, options) => call(() => appendable.lock(prefix, options)),
       open: (key, options) => call(async () => file(await appendable.open(key, options))),
     },
-    read: (key, options) => call(() => inner.read(key, options)),
-    stream: (key, options) => call(() => inner.stream(key, options)),
-    stat: (key, options) => call(() => inner.stat(key, options)),
-    create: (key, body, options) => call(() => inner.create(key, body, options)),
-    replace: (key, body, options) => call(() => inner.replace(key, body, options)),
-    async *list(prefix, options) {
-      await stops.step();
-      yield* inner.list(prefix, options);
-    },
-    remove: (keys, options) => call(() => inner.remove(keys, options)),
-    close: () => inner.close(),
-    [Symbol.asyncDispose]: () => inner.close(),
   };
 }

@@ -3,7 +3,7 @@ import { memoryBackend, storagePrefix, type StorageBackend } from "@holdfast/sto
 import { fsBackend } from "@holdfast/storage-fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePath, places } from "@holdfast/test-worlds";
+import { delegate, freePath, places } from "@holdfast/test-worlds";
 import { describe, expect, it } from "vitest";
 import { contentsOf, encodeKinesisState, loadKinesisState, migrateKinesisState, openKinesisDirectory, openKinesisStore, tablesOf, type KinesisContents, type KinesisState } from "../../src/index.js";
 import { kinesisState } from "../support/arbitraries.js";
@@ -85,12 +85,12 @@ it("notices a target that does not hold what was written to it, and a source tha
   const source = freePath();
   await directoryOf(source, sample);
   const inner = memoryBackend();
-  const forgetful: StorageBackend = { ...proxy(inner), create: async (key, _, options) => inner.create(key, await snapshotOf(emptyState, key), options) };
+  const forgetful: StorageBackend = { ...delegate(inner), create: async (key, _, options) => inner.create(key, await snapshotOf(emptyState, key), options) };
   await expect(migrateKinesisState({ directory: source }, { storage: forgetful, prefix: "native" })).rejects.toMatchObject({ code: "KINESIS_MIGRATION_FAILED" });
 
   const plain = memoryBackend();
   const meddling: StorageBackend = {
-    ...proxy(plain),
+    ...delegate(plain),
     create: async (key, body, options) => {
       const directory = await openKinesisDirectory(source);
       await directory.append({ ...sample, retainedRecords: 3n });
@@ -151,20 +151,4 @@ async function snapshotOf(contents: KinesisContents, key: string): Promise<Uint8
   await migrateKinesisState({ directory: source }, { storage, prefix: "native" });
   for await (const entry of storage.list(storagePrefix("native/snapshot"))) if (entry.key === key) return (await storage.read(entry.key)) ?? new Uint8Array();
   throw new Error(`there is no ${key}`);
-}
-
-function proxy(storage: StorageBackend): StorageBackend {
-  return {
-    name: storage.name,
-    appendable: storage.appendable,
-    read: (...args) => storage.read(...args),
-    stream: (...args) => storage.stream(...args),
-    stat: (...args) => storage.stat(...args),
-    create: (...args) => storage.create(...args),
-    replace: (...args) => storage.replace(...args),
-    list: (...args) => storage.list(...args),
-    remove: (...args) => storage.remove(...args),
-    close: () => storage.close(),
-    [Symbol.asyncDispose]: () => storage.close(),
-  };
 }
