@@ -37,7 +37,7 @@ export function requireCrc32c(implementation: Crc32c): void {
 const LENGTHS: readonly number[] = [0, 1, 7, 8, 9, 63, 64, 208, 255, 256, 1023, 0, 4097, 16_640, 65_537];
 
 /** Bytes in which all values occur and no two places look alike: those of a linear congruential generator (Numerical Recipes). */
-function variedBytes(length: number): Uint8Array {
+export function variedBytes(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let state = 1;
   for (let at = 0; at < length; at++) {

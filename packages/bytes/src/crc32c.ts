@@ -1,4 +1,5 @@
-import { CHECK_INPUT, CHECK_VALUE, requireCrc32c, type Crc32c } from "./crc32c-check.js";
+import { CHECK_INPUT, CHECK_VALUE, requireCrc32c, variedBytes, type Crc32c } from "./crc32c-check.js";
+import { FOLDING_MIN_BYTES, foldingCrc32c } from "./crc32c-folding.js";
 import { crc32cPure } from "./crc32c-pure.js";
 
 /**
@@ -11,7 +12,9 @@ import { crc32cPure } from "./crc32c-pure.js";
 export function crc32c(bytes: Uint8Array, initial = 0): number {
   if (bytes.length < NATIVE_MIN_BYTES) return crc32cPure(bytes, initial);
   native ??= loadNative();
-  return native(bytes, initial);
+  if (bytes.length < FOLDING_MIN_BYTES) return native(bytes, initial);
+  long ??= startFolding(native);
+  return long(bytes, initial);
 }
 
 /**
@@ -20,12 +23,13 @@ export function crc32c(bytes: Uint8Array, initial = 0): number {
  * with the pure one first, over some 160 KiB, which takes some milliseconds; after that its answers are believed, and what it
  * throws is thrown.
  *
- * @param implementation - Computes CRC-32C as {@link crc32c} does. `undefined`: back to the default, `@node-rs/crc32` or the pure one.
+ * @param implementation - Computes CRC-32C as {@link crc32c} does. `undefined`: back to the default.
  * @throws BytesError BYTES_INVALID_IMPLEMENTATION if it throws or answers anything but the right number; what was in use stays.
  */
 export function useCrc32c(implementation: Crc32c | undefined): void {
   if (implementation !== undefined) requireCrc32c(implementation);
   native = implementation;
+  long = implementation;
 }
 
 /**
@@ -34,8 +38,18 @@ export function useCrc32c(implementation: Crc32c | undefined): void {
  */
 const NATIVE_MIN_BYTES = 208;
 
-/** What is asked from that length on; unknown until it is needed. */
+/** What is asked from that length on, and from {@link FOLDING_MIN_BYTES} on; unknown until it is needed. */
 let native: Crc32c | undefined;
+let long: Crc32c | undefined;
+
+/** The folding function, or the other one where it cannot be had or is wrong. */
+function startFolding(other: Crc32c): Crc32c {
+  const folding = foldingCrc32c(other);
+  const probe = variedBytes(PROBE_BYTES);
+  return folding?.(probe, CHECK_VALUE) === other(probe, CHECK_VALUE) ? folding : other;
+}
+
+const PROBE_BYTES = 20_000;
 
 /**
  * The native function, or the pure one where there is none: in a browser, or where the prebuilt module was not installed. Loaded

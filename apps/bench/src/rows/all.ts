@@ -4,6 +4,7 @@ import { appendFamily, appendWorkloads } from "./append.js";
 import { checkpointOpenFamily } from "./checkpoint-open.js";
 import { checkpointSaveFamily } from "./checkpoint-save.js";
 import { checkpointStreamsFamily } from "./checkpoint-streams.js";
+import { checksumFamily } from "./checksum.js";
 import { kinesisPutsFamily } from "./kinesis-puts.js";
 import { memoryFamily } from "./memory.js";
 import { openFamily } from "./open.js";
@@ -29,6 +30,7 @@ export function rowFamilies(peers: readonly (Peer | MissingPeer)[]): readonly Ro
     replayFamily(peers),
     memoryFamily,
     openFamily,
+    checksumFamily,
     verifyFamily,
     tailFamily,
     statFamily,
