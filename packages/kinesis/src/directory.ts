@@ -127,6 +127,8 @@ class OpenDirectory implements KinesisDirectory {
   #lastCreatedAtMs: bigint;
   /** What the interval counts from: after opening, the state that was found. */
   #intervalFromMs: bigint;
+  /** The same by the monotonic clock: a wall clock that is set back would hold snapshots up until it is where it was, and the log would grow. */
+  #intervalFromMonotonicMs: number;
   #snapshotIsOwed: boolean;
   #lastSnapshotMs: bigint | undefined;
   #snapshotError: HoldfastError | undefined;
@@ -142,6 +144,7 @@ class OpenDirectory implements KinesisDirectory {
     this.#state = state;
     this.#lastCreatedAtMs = lastCreatedAtMs;
     this.#intervalFromMs = state?.createdAtMs ?? 0n;
+    this.#intervalFromMonotonicMs = parts.clock.monotonic();
     // A damaged one would be refused again by the next strict opening.
     this.#snapshotIsOwed = snapshotIsDamaged(recovery);
   }
@@ -215,7 +218,7 @@ class OpenDirectory implements KinesisDirectory {
     this.#snapshotIsOwed = false;
     this.#snapshotError = undefined;
     this.#lastSnapshotMs = state.createdAtMs;
-    this.#intervalFromMs = state.createdAtMs;
+    this.#beginInterval(state.createdAtMs);
     announceSnapshot({ path: this.#parts.path, createdAtMs: state.createdAtMs, snapshotBytes: snapshot.length });
   }
 
@@ -227,7 +230,7 @@ class OpenDirectory implements KinesisDirectory {
       .catch((error: unknown) => {
         if (hasCode(error, "KINESIS_CLOSED")) return; // Closed in between: the log has everything.
         this.#snapshotError = asHoldfastError(error);
-        this.#intervalFromMs = this.#lastCreatedAtMs;
+        this.#beginInterval(this.#lastCreatedAtMs);
         announceProblem({ path: this.#parts.path, operation: "snapshot", error: this.#snapshotError });
       })
       .finally(() => {
@@ -237,8 +240,15 @@ class OpenDirectory implements KinesisDirectory {
 
   #snapshotIsDue(): boolean {
     if (this.#snapshotIsOwed) return true;
-    const { snapshotIntervalMs } = this.#parts;
-    return snapshotIntervalMs > 0n && this.#lastCreatedAtMs - this.#intervalFromMs >= snapshotIntervalMs;
+    const { snapshotIntervalMs, clock } = this.#parts;
+    if (snapshotIntervalMs === 0n) return false;
+    const passedMs = clock.monotonic() - this.#intervalFromMonotonicMs;
+    return this.#lastCreatedAtMs - this.#intervalFromMs >= snapshotIntervalMs || passedMs >= Number(snapshotIntervalMs);
+  }
+
+  #beginInterval(fromMs: bigint): void {
+    this.#intervalFromMs = fromMs;
+    this.#intervalFromMonotonicMs = this.#parts.clock.monotonic();
   }
 
   /** Now, but later than every time there is in the files, whatever the clock says. */

@@ -122,6 +122,30 @@ describe("snapshots", () => {
     expect(directory.health.lastSnapshotMs).toBe(third.createdAtMs);
   });
 
+  it("do not wait for a clock that was set back to come to where it was", async () => {
+    const sim = newSim();
+    const directory = await open(sim, { snapshotIntervalSeconds: 10 });
+    const first = await directory.append(contents(1));
+    await settled(sim);
+    sim.clock.step(-3_600_000);
+    await sim.clock.advance(9_999);
+    await directory.append(contents(2));
+    await settled(sim);
+    expect(directory.health.lastSnapshotMs).toBe(first.createdAtMs);
+    await sim.clock.advance(1);
+    const third = await directory.append(contents(3));
+    await settled(sim);
+    expect(directory.health.lastSnapshotMs).toBe(third.createdAtMs);
+    await directory.close();
+    // Of a state that a wrong clock wrote the same holds from the opening on.
+    await using again = await open(sim, { snapshotIntervalSeconds: 10 });
+    await again.append(contents(4));
+    await sim.clock.advance(10_000);
+    const fifth = await again.append(contents(5));
+    await settled(sim);
+    expect(again.health.lastSnapshotMs).toBe(fifth.createdAtMs);
+  });
+
   it("are written once, however many appends made one due", async () => {
     const sim = newSim();
     const directory = await open(sim, { snapshotIntervalSeconds: 10 });
