@@ -14,7 +14,7 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `WAL_FULL`: sequence or segment numbers have reached 2^53 − 1; `not_applied`.
  * - `WAL_POISONED`: an earlier write failed. Close, open again, and compare `nextSeq` with the error's `lastSeq`.
  * - `WAL_FENCED`: on object storage another writer has taken the log over. Final for this handle; what it acknowledged is kept.
- * - `WAL_CLOSED`: the log or reader is closed; `not_applied`.
+ * - `WAL_CLOSED`: the log or reader is closed, `not_applied`; or the log was closed under a loop that still had records to read.
  * - `WAL_CODEC_FAILED`: the codec refused a value (`append`: `not_applied`) or a stored record (`read`: `seq` says which).
  * - `WAL_INVALID_ARGUMENT`: an option or argument out of its stated bounds.
  */

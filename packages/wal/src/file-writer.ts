@@ -70,6 +70,8 @@ class FileWriter implements LogWriter {
   #hasCommitted = false;
   /** Copies could not be made for lack of room. */
   #full = false;
+  /** The log is anybody's: what a loop that is still reading meets says nothing about it. */
+  #isReleased = false;
 
   constructor(options: FileWriterOptions, lock: StorageLock, found: RecoveredFiles) {
     this.#options = options;
@@ -190,7 +192,13 @@ class FileWriter implements LogWriter {
   }
 
   commits(range: CommitRange): CommitCursor {
-    return readSegments(this.#history, range);
+    const cursor = readSegments(this.#history, range);
+    return {
+      next: () =>
+        cursor.next().catch((error: unknown) => {
+          throw this.#isReleased ? closedWhileRead(error) : error;
+        }),
+    };
   }
 
   async close(clean: boolean): Promise<void> {
@@ -207,6 +215,7 @@ class FileWriter implements LogWriter {
     if (clean && current !== undefined) await attempt(() => current.mark(FrameKind.seal, this.#now()));
     await attempt(() => current?.close());
     await attempt(() => this.#files.dropPrepared(clean));
+    this.#isReleased = true;
     await attempt(() => this.#lock.release());
     if (problems.length > 0) throw problems[0];
   }
@@ -361,6 +370,11 @@ function noRoom(prefix: string): StorageError {
     outcome: "not_applied",
     retryable: true,
   });
+}
+
+/** The next writer may have trimmed what a loop of this one still wants, or taken the place of it. */
+function closedWhileRead(error: unknown): unknown {
+  return isHoldfastError(error) ? new WalError("WAL_CLOSED", "the log was closed while it was read", { operation: "read", cause: error }) : error;
 }
 
 function unsteady(prefix: string): WalError {

@@ -13,21 +13,39 @@ export interface FollowSignals {
 
 /** Records from a point on: those that are there, then those to come, each once, in order. */
 export function followRecords<T>(log: ReadableLog, codec: Codec<T>, options: FollowOptions, signals: FollowSignals): AsyncIterable<LogRecord<T>> {
-  return { [Symbol.asyncIterator]: () => follow(log, codec, options, signals) };
+  return {
+    [Symbol.asyncIterator]: () => {
+      const alarm = new Alarm();
+      const records = follow(log, codec, options, signals, alarm);
+      const leave = records.return.bind(records);
+      return Object.assign(records, {
+        // A generator is left only when it goes on, and one that waits would go on with the next record, if there ever is one.
+        return: (...args: Parameters<typeof leave>) => {
+          alarm.cancel();
+          return leave(...args);
+        },
+      });
+    },
+  };
 }
 
-async function* follow<T>(log: ReadableLog, codec: Codec<T>, options: FollowOptions, signals: FollowSignals): AsyncGenerator<LogRecord<T>, void, undefined> {
+async function* follow<T>(
+  log: ReadableLog,
+  codec: Codec<T>,
+  options: FollowOptions,
+  signals: FollowSignals,
+  alarm: Alarm,
+): AsyncGenerator<LogRecord<T>, void, undefined> {
   const problem = checkReadRange("follow", { from: options.from });
   if (problem !== undefined) throw problem;
   const { signal } = options;
   const aborted = (): boolean => signal?.aborted === true;
-  const alarm = new Alarm();
   const stop = signals.whenMore(alarm.ring);
   const letGo = onAbort(signal, alarm.ring);
   try {
     let next = options.from ?? log.firstSeq();
     let isDefault = options.from === undefined;
-    while (!aborted()) {
+    while (!aborted() && !alarm.isCancelled) {
       const ended = signals.ended();
       const last = await log.lastSeq();
       const first = log.firstSeq();
@@ -59,6 +77,8 @@ async function* follow<T>(log: ReadableLog, codec: Codec<T>, options: FollowOpti
 
 /** Remembers a ring until somebody waits for it, so that none is lost between looking and waiting. */
 class Alarm {
+  /** Nobody waits for records any more. */
+  isCancelled = false;
   #rung = false;
   #wake: (() => void) | undefined;
 
@@ -66,6 +86,11 @@ class Alarm {
     this.#rung = true;
     this.#wake?.();
   };
+
+  cancel(): void {
+    this.isCancelled = true;
+    this.ring();
+  }
 
   async next(): Promise<void> {
     if (!this.#rung) {

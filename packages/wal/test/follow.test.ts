@@ -1,8 +1,10 @@
 import { getEventListeners } from "node:events";
+import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type { StorageBackend } from "@holdfast/storage";
 import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { json, openLog, type Log, type LogOptions } from "../src/index.js";
+import { json, openLog, openLogReader, type Log, type LogOptions } from "../src/index.js";
 import { everyStore, memoryPlace, type Place } from "./support/backends.js";
 import { all, bytesOf, payload, settled, show, turns, until } from "./support/expecting.js";
 import { Follower } from "./support/follower.js";
@@ -191,6 +193,29 @@ describe.each(everyStore)("following, in $name", (store) => {
     for (let seq = 1; seq <= 3; seq++) await log.append(bytesOf(`r${seq}`));
     for await (const { seq } of log.follow({ signal })) if (seq === 2) break;
     expect(getEventListeners(signal, "abort")).toEqual([]);
+    await log.close();
+  });
+
+  test("can be left while it waits, as a stream made of it is when it is destroyed", async () => {
+    const place = await store.make();
+    const log = await openAt(place);
+    const reader = await openLogReader({ storage: await place.open(), prefix: "orders", clock: new ManualClock() });
+    for (const source of [log, reader]) {
+      const { signal } = new AbortController();
+      const records = source.follow({ from: 1000, signal })[Symbol.asyncIterator]();
+      const waiting = records.next();
+      await settled();
+      expect(await records.return?.()).toMatchObject({ done: true });
+      expect(await waiting).toMatchObject({ done: true });
+      expect(await records.next()).toMatchObject({ done: true });
+      expect(getEventListeners(signal, "abort")).toEqual([]);
+      const stream = Readable.from(source.follow()).resume();
+      await settled();
+      stream.destroy();
+      await finished(stream).catch(() => undefined);
+      expect(stream.closed).toBe(true);
+    }
+    await reader.close();
     await log.close();
   });
 

@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import { StorageError, systemRandom, type StorageBackend } from "@holdfast/storage";
 import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { openLog, type Codec, type Log, type LogOptions } from "../src/index.js";
+import { openLog, type Codec, type Log, type LogOptions, type WalError } from "../src/index.js";
 import { contents, directoryPlace, everyStore, memory, memoryPlace, stores, type Place, type Store } from "./support/backends.js";
 import { all, bytesOf, holdfastError, payload, show, texts, turns, walError } from "./support/expecting.js";
 import { faultPort } from "./support/fault-port.js";
@@ -880,6 +880,26 @@ describe.each(everyStore)("closing, in $name", (store) => {
     await walError(all(log.readBatches()), "WAL_CLOSED");
     expect(await all(log.follow()), "a follower ends").toHaveLength(1);
     expect([log.firstSeq, log.nextSeq, log.durableSeq]).toEqual([1, 2, 1]);
+  });
+
+  test("a loop that is still reading is not told of harm when the next writer removes what it trims", async () => {
+    const place = await store.make();
+    const log = await openAt(place, { segmentBytes: 16 * 1024, packObjects: 8 });
+    for (let index = 0; index < 120; index++) await log.append(payload(`r${index}`, 1000));
+    const loops = [log.read(), log.read({ reverse: true }), log.follow(), log.readBatches()].map((it) => it[Symbol.asyncIterator]());
+    for (const loop of loops) await loop.next();
+    await log.close();
+    const next = await openAt(place);
+    await next.append(bytesOf("next"));
+    await next.trim(110);
+    await next.close();
+    const codes: unknown[] = [];
+    for (const loop of [...loops, log.follow()[Symbol.asyncIterator]()]) {
+      const rest = { [Symbol.asyncIterator]: (): AsyncIterator<unknown> => loop };
+      codes.push(await all(rest).then(() => "end", (error: unknown) => (error as Partial<WalError>).code));
+    }
+    const code = store.appendable ? "WAL_CLOSED" : "WAL_TRIMMED";
+    expect(codes).toEqual([code, code, code, code, store.appendable ? code : "end"]);
   });
 
   test("a log that was only opened writes nothing, or its claim", async () => {
