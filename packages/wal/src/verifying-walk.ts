@@ -1,7 +1,7 @@
 import { crc32c } from "@holdfast/bytes";
 import type { StorageBackend } from "@holdfast/storage";
 import { isWholeBody } from "./format/records.js";
-import { FIRST_FRAME_OFFSET, newFrameHeader } from "./format/segment.js";
+import { decodeTrimBody, FIRST_FRAME_OFFSET, newFrameHeader } from "./format/segment.js";
 import { walkFrames, type ReadableSegment, type WalkEnd } from "./segment-reader.js";
 import type { VerifyFinding } from "./verify.js";
 
@@ -105,7 +105,7 @@ export class VerifyingWalk {
     return walkFrames(this.#segment, bytes, offset, limit, this.#frame, (frame, at, start, stop) => {
       if (frame.firstSeq !== this.#seq) return `record ${frame.firstSeq} stands where record ${this.#seq} must be`;
       if (frame.committedAtMs < this.lastAtMs) return OLDER_FRAME;
-      if (frame.bodyBytes > 0) this.#bodies.push({ at, start, stop, bodyCrc: frame.bodyCrc, recordCount: frame.recordCount });
+      if (frame.bodyBytes > 0) this.#bodies.push({ at, start, stop, bodyCrc: frame.bodyCrc, recordCount: frame.recordCount, firstSeq: frame.firstSeq });
       this.#seq += frame.recordCount;
       this.firstAtMs = Math.min(this.firstAtMs, frame.committedAtMs);
       this.lastAtMs = frame.committedAtMs;
@@ -116,7 +116,7 @@ export class VerifyingWalk {
   async #checkBodies(bytes: Uint8Array, offset: number): Promise<boolean> {
     const { check } = this.#segment;
     let since = 0;
-    for (const { at, start, stop, bodyCrc, recordCount } of this.#bodies) {
+    for (const { at, start, stop, bodyCrc, recordCount, firstSeq } of this.#bodies) {
       if (crc32c(bytes.subarray(start, stop), check.seedAt(at)) !== bodyCrc) {
         this.found("WAL_CORRUPT", at, "the checksum of a frame's body does not fit");
         return false;
@@ -133,6 +133,10 @@ export class VerifyingWalk {
         }
         this.commits++;
         this.records += recordCount;
+      } else if (decodeTrimBody(bytes, start, firstSeq, this.#segment.number) === undefined) {
+        // Of the frames without records only a trim has a body here.
+        this.found("WAL_CORRUPT", at, "a trim frame contradicts itself");
+        return false;
       }
       this.checkedBytes = Math.max(offset, at);
     }
@@ -172,6 +176,7 @@ interface Body {
   readonly stop: number;
   readonly bodyCrc: number;
   readonly recordCount: number;
+  readonly firstSeq: number;
 }
 
 /** The reason that a segment is wrong for whose first frame is older than what stands in the one before. */

@@ -70,6 +70,19 @@ describe("verify, of segments that are read side by side,", () => {
     expect(findings).toMatchObject([{ code: "WAL_CORRUPT", key: keyOf(3), offset: FIRST_FRAME_OFFSET, reason: "a frame is older than the one before it" }]);
   });
 
+  test("tells of a trim whose floor cannot be, also where no one needs it any more", async () => {
+    const first = new SegmentBuilder({ number: 1 });
+    first.commit([Uint8Array.of(1)]);
+    const trim = first.trim({ seq: 3, number: 1 }); // The next record is 2.
+    first.seal();
+    const committedAtMs = 1_700_000_060_000;
+    const second = new SegmentBuilder({ number: 2 }, { ...first.next(), committedAtMs });
+    second.commit([Uint8Array.of(2)], { committedAtMs });
+    second.seal({ committedAtMs });
+    const files = new Map([first, second].map((segment, at) => [keyOf(at + 1), segment.bytes()]));
+    expect((await verifyLog({ storage: await storageWith(files), prefix: "orders" })).findings).toMatchObject([{ code: "WAL_CORRUPT", key: keyOf(1), offset: trim.offset }]);
+  });
+
   test("is not misled by what a segment that it gave up still reads", async () => {
     const files = fourSegments();
     files.set(keyOf(1), harmed(files.get(keyOf(1))!));
