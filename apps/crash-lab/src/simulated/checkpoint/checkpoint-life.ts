@@ -3,6 +3,8 @@ import { hasCode } from "@holdfast/storage";
 import type { FsBackend } from "@holdfast/storage-fs";
 import type { SimProcess } from "@holdfast/storage-sim";
 import type { Life } from "../life.js";
+import { RunningSteps } from "../running-steps.js";
+import { spoilNewest } from "../spoil-newest.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { expectedError } from "./checkpoint-errors.js";
@@ -12,12 +14,12 @@ import { stateOf, STREAM, valueOf } from "./checkpoint-value.js";
 /** One life of a process that keeps checkpoints. */
 export class CheckpointLife {
   readonly #life: Life<CheckpointLedger>;
+  readonly #steps = new RunningSteps();
   #process: SimProcess;
   #storage: FsBackend | undefined;
   #store: CheckpointStore | undefined;
   /** Nothing disturbed the store since it was opened. */
   #calm = false;
-  #lazy: Promise<void>[] = [];
 
   constructor(life: Life<CheckpointLedger>) {
     this.#life = life;
@@ -25,17 +27,7 @@ export class CheckpointLife {
   }
 
   async run(): Promise<void> {
-    for (const step of this.#life.steps) {
-      const running = this.#step(step);
-      if (!step.lazy) {
-        await running;
-        continue;
-      }
-      // It is waited for in `#join`; until then nobody else listens.
-      running.catch(() => undefined);
-      this.#lazy.push(running);
-    }
-    await this.#join();
+    await this.#steps.run(this.#life.steps, (step) => this.#step(step));
   }
 
   async #step({ op, numbers }: Step): Promise<void> {
@@ -45,7 +37,7 @@ export class CheckpointLife {
       return;
     }
     if (op === "o") {
-      await this.#join();
+      await this.#steps.join();
       if (this.#store === undefined) await this.#open();
       return;
     }
@@ -55,7 +47,7 @@ export class CheckpointLife {
     if (op === "s") return this.#save(store, latest + 10, size);
     if (op === "r") return this.#save(store, Math.max(1, latest), size);
     if (op === "l") return this.#save(store, Math.max(1, latest - 5), size);
-    await this.#join();
+    await this.#steps.join();
     if (op === "d") await this.#delete(store, this.#life.ledger.latest + (size === 0 ? 0 : 1));
     else if (op === "v") await this.#look(store);
     else if (op === "x") this.#spoil(size);
@@ -63,13 +55,6 @@ export class CheckpointLife {
       await this.#close(store);
       await this.#open();
     } else throw new RangeError(`the checkpoint store has no step ${JSON.stringify(op)}`);
-  }
-
-  /** Waits for the steps that nobody waited for. */
-  async #join(): Promise<void> {
-    const lazy = this.#lazy;
-    this.#lazy = [];
-    await Promise.all(lazy);
   }
 
   async #open(): Promise<void> {
@@ -143,11 +128,8 @@ export class CheckpointLife {
   /** A bit of the newest checkpoint is harmed, so many bytes before its end. */
   #spoil(fromEnd: number): void {
     const { disk, ledger } = this.#life;
-    const newest = [...disk.files()].filter(([path]) => path.endsWith(".ckpt")).sort(([one], [other]) => (one < other ? 1 : -1))[0];
-    if (newest === undefined) return;
-    const [path, bytes] = newest;
-    const at = bytes.length - 1 - (fromEnd % bytes.length);
-    disk.poke(path, at, Uint8Array.of((bytes[at] ?? 0) ^ 1));
+    const path = spoilNewest(disk, ".ckpt", fromEnd);
+    if (path === undefined) return;
     ledger.spoiled(Number(/(\d{20})-\d{20}\.ckpt$/.exec(path)?.[1] ?? "0"));
   }
 

@@ -2,6 +2,7 @@ import type { KinesisContents, KinesisDirectory } from "@holdfast/kinesis";
 import { hasCode, isHoldfastError, type HoldfastError } from "@holdfast/storage";
 import type { SimProcess } from "@holdfast/storage-sim";
 import type { Life } from "../life.js";
+import { RunningSteps } from "../running-steps.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import type { DirectoryLedger } from "./directory-ledger.js";
@@ -9,12 +10,12 @@ import type { DirectoryLedger } from "./directory-ledger.js";
 /** One life of a process that keeps its state in a directory of ferrokinesis. */
 export class DirectoryLife {
   readonly #life: Life<DirectoryLedger>;
+  readonly #steps = new RunningSteps();
   #process: SimProcess;
   #directory: KinesisDirectory | undefined;
   /** Nothing disturbed the directory since it was opened. */
   #calm = false;
   #poisoned = false;
-  #lazy: Promise<void>[] = [];
 
   constructor(life: Life<DirectoryLedger>) {
     this.#life = life;
@@ -22,17 +23,7 @@ export class DirectoryLife {
   }
 
   async run(): Promise<void> {
-    for (const step of this.#life.steps) {
-      const running = this.#step(step);
-      if (!step.lazy) {
-        await running;
-        continue;
-      }
-      // It is waited for in `#join`; until then nobody else listens.
-      running.catch(() => undefined);
-      this.#lazy.push(running);
-    }
-    await this.#join();
+    await this.#steps.run(this.#life.steps, (step) => this.#step(step));
   }
 
   async #step({ op, numbers: [number = 0] }: Step): Promise<void> {
@@ -43,17 +34,10 @@ export class DirectoryLife {
     else if (op === "a") await this.#append(number);
     else if (op === "s") await this.#snapshot();
     else if (op === "o" || op === "c") {
-      await this.#join();
+      await this.#steps.join();
       await this.#close();
       await this.#open();
     } else throw new RangeError(`a directory has no step ${JSON.stringify(op)}`);
-  }
-
-  /** Waits for the steps that nobody waited for. */
-  async #join(): Promise<void> {
-    const lazy = this.#lazy;
-    this.#lazy = [];
-    await Promise.all(lazy);
   }
 
   async #open(): Promise<void> {

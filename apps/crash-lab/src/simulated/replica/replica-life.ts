@@ -3,6 +3,7 @@ import { hasCode, type StorageBackend } from "@holdfast/storage";
 import type { SimProcess } from "@holdfast/storage-sim";
 import type { Log, LogReader } from "@holdfast/wal";
 import type { Life } from "../life.js";
+import { RunningSteps } from "../running-steps.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { expectedError } from "./replica-errors.js";
@@ -14,13 +15,13 @@ import { GaveUp, Killed, runningReplicator, type RunningReplicator } from "./run
 /** One life of the processes that write a log, replicate it, and restore from its replica. */
 export class ReplicaLife {
   readonly #life: Life<ReplicaLedger>;
+  readonly #steps = new RunningSteps();
   #writer: SimProcess;
   #log: Log | undefined;
   /** Nothing disturbed the log since it was opened. */
   #calm = false;
   /** The last one is the newest; those before it were taken over and do not know it, or not yet. */
   #replicators: RunningReplicator[] = [];
-  #lazy: Promise<void>[] = [];
 
   constructor(life: Life<ReplicaLedger>) {
     this.#life = life;
@@ -31,17 +32,7 @@ export class ReplicaLife {
     this.#life.ledger.watch(() => {
       this.#believeStatus();
     });
-    for (const step of this.#life.steps) {
-      const running = this.#step(step);
-      if (!step.lazy) {
-        await running;
-        continue;
-      }
-      // It is waited for in `#join`; until then nobody else listens.
-      running.catch(() => undefined);
-      this.#lazy.push(running);
-    }
-    await this.#join();
+    await this.#steps.run(this.#life.steps, (step) => this.#step(step));
   }
 
   async #step({ op, numbers }: Step): Promise<void> {
@@ -55,7 +46,7 @@ export class ReplicaLife {
     if (op === "y") return this.#sync(this.#replicators.at(-1));
     if (op === "w") return this.#wait(this.#replicators.at(-1));
     if (op === "z") return this.#sync(this.#replicators.at(-2));
-    await this.#join();
+    await this.#steps.join();
     if (op === "o") await this.#open();
     else if (op === "p") await this.#replicate(first > 0);
     else if (op === "q") await this.#stop();
@@ -67,13 +58,6 @@ export class ReplicaLife {
     else if (op === "e") await this.#retain(first > 0);
     else throw new RangeError(`the replica has no step ${JSON.stringify(op)}`);
     this.#believeStatus();
-  }
-
-  /** Waits for the steps that nobody waited for. */
-  async #join(): Promise<void> {
-    const lazy = this.#lazy;
-    this.#lazy = [];
-    await Promise.all(lazy);
   }
 
   /** Opens the log, and looks at all of it. */

@@ -5,6 +5,8 @@ import type { SimProcess } from "@holdfast/storage-sim";
 import type { Life } from "../life.js";
 import { expectedError } from "../snapshot/state-errors.js";
 import type { StateLedger } from "../snapshot/state-ledger.js";
+import { RunningSteps } from "../running-steps.js";
+import { spoilNewest } from "../spoil-newest.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { checkFiles } from "./runtime-files.js";
@@ -13,13 +15,13 @@ import { contentOf, shownNames, WORKER } from "./runtime-names.js";
 /** One life of a process that keeps a runtime. */
 export class RuntimeLife {
   readonly #life: Life<StateLedger>;
+  readonly #steps = new RunningSteps();
   #process: SimProcess;
   #storage: FsBackend | undefined;
   #store: RuntimeStore | undefined;
   /** Nothing disturbed the store since it was opened. */
   #calm = false;
   #poisoned = false;
-  #lazy: Promise<void>[] = [];
   /** Names of mutations on their way, oldest first. */
   #underway: (readonly number[])[] = [];
   /** The last name that was shown. */
@@ -31,17 +33,7 @@ export class RuntimeLife {
   }
 
   async run(): Promise<void> {
-    for (const step of this.#life.steps) {
-      const running = this.#step(step);
-      if (!step.lazy) {
-        await running;
-        continue;
-      }
-      // It is waited for in `#join`; until then nobody else listens.
-      running.catch(() => undefined);
-      this.#lazy.push(running);
-    }
-    await this.#join();
+    await this.#steps.run(this.#life.steps, (step) => this.#step(step));
   }
 
   async #step({ op, numbers }: Step): Promise<void> {
@@ -50,7 +42,7 @@ export class RuntimeLife {
       return;
     }
     if (op === "o") {
-      await this.#join();
+      await this.#steps.join();
       if (this.#store === undefined) await this.#open();
       return;
     }
@@ -64,19 +56,12 @@ export class RuntimeLife {
       await this.#life.clock.advance(numbers[0] ?? 0);
       return;
     }
-    await this.#join();
+    await this.#steps.join();
     if (op === "x") this.#spoil(numbers[0] ?? 0);
     else if (op === "c") {
       await this.#close(store);
       await this.#open();
     } else throw new RangeError(`the runtime store has no step ${JSON.stringify(op)}`);
-  }
-
-  /** Waits for the steps that nobody waited for. */
-  async #join(): Promise<void> {
-    const lazy = this.#lazy;
-    this.#lazy = [];
-    await Promise.all(lazy);
   }
 
   async #open(): Promise<void> {
@@ -170,12 +155,7 @@ export class RuntimeLife {
   /** A bit of the newest snapshot is harmed, so many bytes before its end, unless the one before it already is unreadable. */
   #spoil(fromEnd: number): void {
     const { disk, ledger } = this.#life;
-    const newest = [...disk.files()].filter(([path]) => path.endsWith(".state")).sort(([one], [other]) => (one < other ? 1 : -1))[0];
-    if (newest === undefined || !ledger.maySpoil) return;
-    const [path, bytes] = newest;
-    const at = bytes.length - 1 - (fromEnd % bytes.length);
-    disk.poke(path, at, Uint8Array.of((bytes[at] ?? 0) ^ 1));
-    ledger.spoiled();
+    if (ledger.maySpoil && spoilNewest(disk, ".state", fromEnd) !== undefined) ledger.spoiled();
   }
 
   async #close(store: RuntimeStore): Promise<void> {

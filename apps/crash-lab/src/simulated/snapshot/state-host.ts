@@ -1,5 +1,6 @@
 import type { StorageBackend } from "@holdfast/storage";
 import type { Life } from "../life.js";
+import { spoilNewest } from "../spoil-newest.js";
 import type { StateLedger } from "./state-ledger.js";
 
 /** What a process that keeps a state runs on. */
@@ -25,13 +26,6 @@ export function diskHost(life: Life<StateLedger>): StateHost {
       process.kill();
       process = disk.process();
     },
-    spoil(fromEnd) {
-      const newest = [...disk.files()].filter(([path]) => path.endsWith(".snap")).sort(([one], [other]) => (one < other ? 1 : -1))[0];
-      if (newest === undefined) return false;
-      const [path, bytes] = newest;
-      const at = bytes.length - 1 - (fromEnd % bytes.length);
-      disk.poke(path, at, Uint8Array.of((bytes[at] ?? 0) ^ 1));
-      return true;
-    },
+    spoil: (fromEnd) => spoilNewest(disk, ".snap", fromEnd) !== undefined,
   };
 }

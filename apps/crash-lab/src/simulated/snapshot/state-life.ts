@@ -1,5 +1,6 @@
 import type { StateStore } from "@holdfast/snapshot";
 import { hasCode, type StorageBackend } from "@holdfast/storage";
+import { RunningSteps } from "../running-steps.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { MAX_COMMIT_BYTES } from "./plain-subject.js";
@@ -12,12 +13,12 @@ export class StateLife<S, E> {
   readonly #life: StateLifeParts;
   readonly #host: StateHost;
   readonly #subject: StateSubject<S, E>;
+  readonly #steps = new RunningSteps();
   #storage: StorageBackend | undefined;
   #store: StateStore<S, E> | undefined;
   /** Nothing disturbed the store since it was opened. */
   #calm = false;
   #poisoned = false;
-  #lazy: Promise<void>[] = [];
 
   constructor(life: StateLifeParts, host: StateHost, subject: StateSubject<S, E>) {
     this.#life = life;
@@ -26,17 +27,7 @@ export class StateLife<S, E> {
   }
 
   async run(): Promise<void> {
-    for (const step of this.#life.steps) {
-      const running = this.#step(step);
-      if (!step.lazy) {
-        await running;
-        continue;
-      }
-      // It is waited for in `#join`; until then nobody else listens.
-      running.catch(() => undefined);
-      this.#lazy.push(running);
-    }
-    await this.#join();
+    await this.#steps.run(this.#life.steps, (step) => this.#step(step));
   }
 
   async #step({ op, numbers }: Step): Promise<void> {
@@ -45,7 +36,7 @@ export class StateLife<S, E> {
       return;
     }
     if (op === "o") {
-      await this.#join();
+      await this.#steps.join();
       if (this.#store === undefined) await this.#open();
       return;
     }
@@ -59,19 +50,12 @@ export class StateLife<S, E> {
       await this.#life.clock.advance(numbers[0] ?? 0);
       return;
     }
-    await this.#join();
+    await this.#steps.join();
     if (op === "x") this.#spoil(numbers[0] ?? 0);
     else if (op === "c") {
       await this.#close(store);
       await this.#open();
     } else throw new RangeError(`the state store has no step ${JSON.stringify(op)}`);
-  }
-
-  /** Waits for the steps that nobody waited for. */
-  async #join(): Promise<void> {
-    const lazy = this.#lazy;
-    this.#lazy = [];
-    await Promise.all(lazy);
   }
 
   async #open(): Promise<void> {

@@ -2,6 +2,7 @@ import { hasCode, type HoldfastError, type StorageKey } from "@holdfast/storage"
 import type { FsBackend } from "@holdfast/storage-fs";
 import type { SimProcess } from "@holdfast/storage-sim";
 import type { Life } from "../life.js";
+import { RunningSteps } from "../running-steps.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { expectedError } from "./fs-errors.js";
@@ -16,6 +17,7 @@ import type { Change } from "./object-ledger.js";
 export class FsLife {
   readonly #life: Life<FsLedger>;
   readonly #root: string;
+  readonly #steps = new RunningSteps();
   #process: SimProcess;
   #storage: FsBackend | undefined;
   #files: GrowingFiles | undefined;
@@ -23,7 +25,6 @@ export class FsLife {
   #calm = false;
   /** Directories that were written to since then. */
   #written = new Set<string>();
-  #lazy: Promise<void>[] = [];
 
   constructor(life: Life<FsLedger>) {
     this.#life = life;
@@ -32,17 +33,7 @@ export class FsLife {
   }
 
   async run(): Promise<void> {
-    for (const step of this.#life.steps) {
-      const running = this.#step(step);
-      if (!step.lazy) {
-        await running;
-        continue;
-      }
-      // It is waited for in `#join`; until then nobody else listens.
-      running.catch(() => undefined);
-      this.#lazy.push(running);
-    }
-    await this.#join();
+    await this.#steps.run(this.#life.steps, (step) => this.#step(step));
     if (this.#calm) this.#checkLeftovers();
   }
 
@@ -53,7 +44,7 @@ export class FsLife {
       return;
     }
     if (op === "o") {
-      await this.#join();
+      await this.#steps.join();
       if (this.#storage === undefined) await this.#open();
       return;
     }
@@ -62,11 +53,11 @@ export class FsLife {
     if (storage === undefined) return;
     if (op === "u") return this.#usurp();
     if (op === "i") {
-      await this.#join();
+      await this.#steps.join();
       return this.#look(storage, false);
     }
     if (op === "c") {
-      await this.#join();
+      await this.#steps.join();
       await this.#close(storage);
       return this.#open();
     }
@@ -88,13 +79,6 @@ export class FsLife {
 
   #keyAt(index: number): StorageKey {
     return this.#life.modules.storage.storageKey(OBJECT_KEYS[index % OBJECT_KEYS.length] ?? OBJECT_KEYS[0]);
-  }
-
-  /** Waits for the steps that nobody waited for. */
-  async #join(): Promise<void> {
-    const lazy = this.#lazy;
-    this.#lazy = [];
-    await Promise.all(lazy);
   }
 
   async #open(): Promise<void> {
@@ -125,7 +109,7 @@ export class FsLife {
     const process = this.#life.disk.process();
     try {
       const storage = await this.#backend(process);
-      await lookAtAll(storage, this.#life, { ...disturbance, isFirst: false, isQuiet: this.#lazy.length === 0 });
+      await lookAtAll(storage, this.#life, { ...disturbance, isFirst: false, isQuiet: !this.#steps.hasLazy });
       await storage.close();
     } catch (error) {
       expectedError(error, "looking from elsewhere", disturbance);

@@ -3,6 +3,7 @@ import type { Adversary, SimDisk, SimProcess } from "@holdfast/storage-sim";
 import type { AppendOptions, Log, LogOptions } from "@holdfast/wal";
 import { hasCode, type HoldfastError } from "@holdfast/storage";
 import type { Life } from "../life.js";
+import { RunningSteps } from "../running-steps.js";
 import type { Step } from "../trial.js";
 import { Violation } from "../violation.js";
 import { expectedError } from "./log-errors.js";
@@ -14,6 +15,7 @@ import { Readers } from "./log-readers.js";
 export class LogLife {
   readonly #life: Life<LogLedger>;
   readonly #readers: Readers;
+  readonly #steps = new RunningSteps();
   #process: SimProcess;
   #storage: FsBackend | undefined;
   #log: Log | undefined;
@@ -23,7 +25,6 @@ export class LogLife {
   #poisoned = false;
   /** Nothing was appended since it was opened. */
   #fresh = true;
-  #lazy: Promise<void>[] = [];
 
   constructor(life: Life<LogLedger>) {
     this.#life = life;
@@ -32,17 +33,7 @@ export class LogLife {
   }
 
   async run(): Promise<void> {
-    for (const step of this.#life.steps) {
-      const running = this.#step(step);
-      if (!step.lazy) {
-        await running;
-        continue;
-      }
-      // It is waited for in `#join`; until then nobody else listens.
-      running.catch(() => undefined);
-      this.#lazy.push(running);
-    }
-    await this.#join();
+    await this.#steps.run(this.#life.steps, (step) => this.#step(step));
     await this.#readers.end();
   }
 
@@ -53,7 +44,7 @@ export class LogLife {
       return;
     }
     if (op === "o") {
-      await this.#join();
+      await this.#steps.join();
       if (this.#log === undefined) await this.#open();
       return;
     }
@@ -71,18 +62,11 @@ export class LogLife {
     if (op === "r") return this.#read(log);
     if (op === "u") return this.#usurp();
     if (op === "c") {
-      await this.#join();
+      await this.#steps.join();
       await this.#close(log);
       return this.#open();
     }
     throw new RangeError(`the log has no step ${JSON.stringify(op)}`);
-  }
-
-  /** Waits for the steps that nobody waited for. */
-  async #join(): Promise<void> {
-    const lazy = this.#lazy;
-    this.#lazy = [];
-    await Promise.all(lazy);
   }
 
   async #open(): Promise<void> {
@@ -169,7 +153,7 @@ export class LogLife {
     await clock.advance(durationMs);
     ledger.synced(log.durableSeq);
     if (log.stats().markers > markers) ledger.vouch(log.durableSeq);
-    if (!this.#calm || this.#lazy.length > 0) return;
+    if (!this.#calm || this.#steps.hasLazy) return;
     if (this.#isRelaxed && durationMs >= SYNC_EVERY_MS && log.durableSeq < written) {
       throw new Violation("I1", `after ${durationMs} ms record ${written} is not durable, only ${log.durableSeq}`);
     }
