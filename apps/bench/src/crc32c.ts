@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { BytesError, useCrc32c, type Crc32c } from "@holdfast/bytes";
 
 import { preloadInChildren } from "./child.js";
-import { RefusedError } from "./refused.js";
+import { RefusedError } from "../../../scripts/command-line.js";
 
 /** What the setting is called in the report. */
 export const CRC32C = "crc32c";

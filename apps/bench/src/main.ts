@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { access, constants, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 
 import { killChildren } from "./child.js";
 import { CRC32C, crc32cSetting, useCrc32cOf } from "./crc32c.js";
@@ -9,34 +9,37 @@ import { htmlReport } from "./html.js";
 import { parseOptions, type Options } from "./options.js";
 import { loadPeers, peerPackages, settingsOf } from "./peers/all.js";
 import { startProgress, type Progress } from "./progress.js";
-import { prepareDataset } from "./proof/dataset.js";
+import { prepareDataset, readRecords, type Records } from "./proof/dataset.js";
 import { prove } from "./proof/prove.js";
-import { RefusedError } from "./refused.js";
 import { closingLine, environmentLines, failures, tableText, targetsLine, type BenchReport } from "./report.js";
 import type { BenchContext, RowFamily, RowResult } from "./row.js";
 import { rowFamilies } from "./rows/all.js";
 import { S3_SUITE, runS3Suite } from "./s3/suite.js";
 import { openScratch, otherRuns, type Scratch } from "./scratch.js";
+import { endOnSignals, RefusedError, refuseNoMatch, runProgram } from "../../../scripts/command-line.js";
 
 /** The main job: prove that what was acknowledged survives a kill, then measure. */
 async function main(): Promise<number> {
   const started = performance.now();
   const peers = await loadPeers();
   const families = rowFamilies(peers);
-  const options = parseOptions(process.argv, [PROOF, ...families.map(({ id }) => id)]);
+  const names = [PROOF, ...families.map(({ id }) => id)];
+  const options = parseOptions(process.argv, names);
+  const chosen = families.filter((family) => isChosen(family, options));
+  const isProofChosen = options.only?.test(PROOF) ?? true;
+  if (options.only !== undefined && !isProofChosen && chosen.length === 0) refuseNoMatch("--only", String(options.only), names);
+  if (options.input !== undefined && !isProofChosen) throw new RefusedError("--input: the records are those of the proof, which --only leaves out.");
+  const records = isProofChosen ? await readRecords(options.input, options.size) : undefined;
   if (options.crc32c !== undefined) await useCrc32cOf(options.crc32c);
-  for (const path of [options.json, options.report]) if (path !== undefined) await refuseUnwritable(path);
   const scratch = await openScratch(options.directory);
   try {
     const environment = await describeEnvironment(scratch.path, peerPackages);
     for (const line of environmentLines(environment)) console.log(line);
     for (const path of await otherRuns(options.directory, scratch)) console.log(`Left by another run, or in use by one: ${path}`);
 
-    const chosen = families.filter((family) => isChosen(family, options));
-    const isProofChosen = options.only?.test(PROOF) ?? true;
-    const steps = (isProofChosen ? KILLS[options.size] + PROOF_STEPS : 0) + chosen.reduce((sum, family) => sum + family.steps(options.runs), 0);
+    const steps = (records === undefined ? 0 : KILLS[options.size] + PROOF_STEPS) + chosen.reduce((sum, family) => sum + family.steps(options.runs), 0);
     const progress = startProgress(steps);
-    const proof = isProofChosen ? await proveDataset(options, scratch, progress) : undefined;
+    const proof = records === undefined ? undefined : await proveRecords(records, options, scratch, progress);
     const rows = await measure(chosen, { ...options, scratch, progress }, started + QUICK_BUDGET_MS);
     progress.stop();
 
@@ -55,17 +58,8 @@ async function main(): Promise<number> {
     await publish(report, options);
     return failures(report).length === 0 ? 0 : 1;
   } finally {
-    killChildren();
     scratch.remove();
   }
-}
-
-/** Before anything is measured, not when it would be lost. */
-async function refuseUnwritable(path: string): Promise<void> {
-  const directory = dirname(resolve(path));
-  await access(directory, constants.W_OK).catch((error: unknown) => {
-    throw new RefusedError(`${path} cannot be written: ${String(error)}`);
-  });
 }
 
 const PROOF = "proof";
@@ -79,10 +73,10 @@ function isChosen({ id, work, sizes }: RowFamily, { only, size }: Options): bool
   return only === undefined ? sizes.includes(size) : only.test(id) || only.test(work);
 }
 
-async function proveDataset(options: Options, scratch: Scratch, progress: Progress): Promise<BenchReport["proof"]> {
+async function proveRecords(records: Records, { size, seed }: Options, scratch: Scratch, progress: Progress): Promise<BenchReport["proof"]> {
   const directory = await scratch.directory("proof");
-  const dataset = await prepareDataset(options.input, options.size, join(scratch.path, "input.ndjson"));
-  const proof = await prove({ dataset, directory, kills: KILLS[options.size], seed: options.seed, progress });
+  const dataset = await prepareDataset(records, join(scratch.path, "input.ndjson"));
+  const proof = await prove({ dataset, directory, kills: KILLS[size], seed, progress });
   return { ...proof, dataset: dataset.name, datasetRecords: dataset.records.length };
 }
 
@@ -114,10 +108,5 @@ async function publish(report: BenchReport, options: Options): Promise<void> {
   console.log(closingLine(report));
 }
 
-try {
-  process.exitCode = process.argv[2] === S3_SUITE ? await runS3Suite(process.argv.slice(3)) : await main();
-} catch (error) {
-  if (!(error instanceof RefusedError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+endOnSignals();
+await runProgram(async () => (process.argv[2] === S3_SUITE ? await runS3Suite(process.argv.slice(3)) : await main()));

@@ -23,6 +23,11 @@ function bar(totalSteps: number, stream: NodeJS.WriteStream): Progress {
     format: (options, params, payload: { label?: string }) =>
       `${cliProgress.Format.BarFormat(params.progress, options)} ${Math.floor(params.progress * 100)} % ${payload.label ?? ""}`,
   });
+  const stop = (): void => {
+    single.stop();
+    process.off("exit", stop);
+  };
+  process.once("exit", stop); // the cursor comes back, however the process ends
   single.start(totalSteps, 0, { label: "" });
   return {
     step: (label) => {
@@ -31,9 +36,7 @@ function bar(totalSteps: number, stream: NodeJS.WriteStream): Progress {
     label: (text) => {
       single.update({ label: text });
     },
-    stop: () => {
-      single.stop();
-    },
+    stop,
   };
 }
 

@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, open, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 import { killChildren } from "./child.js";
-import { RefusedError } from "./refused.js";
 
 /** A directory of this run alone, gone when the run ends. */
 export interface Scratch {
@@ -15,29 +14,20 @@ export interface Scratch {
   discard(path: string): Promise<void>;
   /** Bytes that this user may still write there. */
   freeBytes(): Promise<number>;
-  /** Removes everything. Idempotent. */
+  /** Ends the children and removes everything. Idempotent. */
   remove(): void;
 }
 
-/**
- * Makes a scratch directory below `root`. SIGINT and SIGTERM remove it, end the child processes, and then this process.
- *
- * @throws {@link RefusedError} if `root` lies in memory: nothing is durable there, so nothing could be proven or compared.
- */
+/** Makes a scratch directory below `root`. When this process ends, however that comes about, its children are ended and the directory is removed. */
 export async function openScratch(root: string): Promise<Scratch> {
-  const made = await mkdir(root, { recursive: true });
-  if (isInMemory(await statfs(root))) {
-    if (made !== undefined) rmSync(made, { recursive: true });
-    throw new RefusedError(
-      `${root} lies on a file system that is kept in memory (tmpfs or ramfs). A write there is durable as soon as it is made and never ` +
-        `survives power loss, so the figures would mean nothing. Name a directory on a disk with --dir.`,
-    );
-  }
-  const path = await mkdtemp(join(root, "run-"));
+  await mkdir(root, { recursive: true });
+  const path = await mkdtemp(join(root, PREFIX));
   const remove = (): void => {
+    killChildren();
     rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+    process.off("exit", remove);
   };
-  removeOnSignal(remove);
+  process.once("exit", remove);
   return {
     path,
     directory: async (name) => {
@@ -61,26 +51,12 @@ export async function openScratch(root: string): Promise<Scratch> {
 /** Directories that runs left behind which could not clean up, because they were killed or are still running. */
 export async function otherRuns(root: string, scratch: Scratch): Promise<readonly string[]> {
   const names = await readdir(root);
-  return names.map((name) => join(root, name)).filter((path) => path !== scratch.path);
+  return names.filter((name) => SCRATCH_NAME.test(name)).map((name) => join(root, name)).filter((path) => path !== scratch.path);
 }
 
-/** Whether a file system is one that Linux keeps in memory; elsewhere the magic numbers mean nothing, and none is known to. */
-export function isInMemory(fileSystem: { readonly type: number }, platform: string = process.platform): boolean {
-  return platform === "linux" && IN_MEMORY_MAGIC.has(fileSystem.type);
-}
-
-/** tmpfs and ramfs, from linux/magic.h. */
-const IN_MEMORY_MAGIC: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
-
-function removeOnSignal(remove: () => void): void {
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
-    process.once(signal, () => {
-      killChildren();
-      remove();
-      process.exit(code);
-    });
-  }
-}
+const PREFIX = "run-";
+/** Six characters are what mkdtemp adds. Anything else in the directory is somebody else's. */
+const SCRATCH_NAME = /^run-[A-Za-z0-9]{6}$/;
 
 async function syncDirectory(path: string): Promise<void> {
   if (process.platform === "win32") return; // directories cannot be opened there

@@ -11,8 +11,7 @@ import { preloadInChildren } from "../src/child.js";
 import type * as Child from "../src/child.js";
 import type * as Crc32c from "../src/crc32c.js";
 import { useCrc32cOf } from "../src/crc32c.js";
-import { parseOptions } from "../src/options.js";
-import { RefusedError } from "../src/refused.js";
+import { RefusedError } from "../../../scripts/command-line.js";
 
 const BYTES = import.meta.resolve("@holdfast/bytes");
 const long = Uint8Array.from({ length: 1000 }, (_, index) => index % 251);
@@ -129,13 +128,8 @@ describe("the program as it is built", () => {
   });
 
   it("ends with code 2 and one line for a module that it refuses", () => {
-    const args = ["--only", "nothing at all", "--crc32c", "no-such-package"];
+    const args = ["--only", "^stat-beside-logs$", "--crc32c", "no-such-package"];
     const { status, stderr, stdout } = spawnSync(process.execPath, [fileURLToPath(dist("main.js")), ...args], { cwd: directory, encoding: "utf8" });
     expect({ status, stderr, stdout }).toEqual({ status: 2, stdout: "", stderr: "--crc32c: no-such-package is not installed here and is no path of a module: Cannot find module 'no-such-package'.\n" });
   });
-});
-
-it("the option is a name, and absent unless it is given", () => {
-  expect(parseOptions(["node", "bench", "--crc32c", "theirs"], []).crc32c).toBe("theirs");
-  expect(parseOptions(["node", "bench"], []).crc32c).toBeUndefined();
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { describeEnvironment, findMount } from "../src/environment.js";
 import { placeFrame, frameBytes } from "../src/peers/floor.js";
 import { measuredRecords, seededBytes, seededFractions } from "../src/records.js";
-import { isInMemory } from "../src/scratch.js";
+import { isInMemory } from "../../../scripts/command-line.js";
 import { killMoments } from "../src/proof/prove.js";
 
 describe("findMount", () => {

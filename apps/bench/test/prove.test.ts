@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { prepareDataset } from "../src/proof/dataset.js";
+import { prepareDataset, readRecords } from "../src/proof/dataset.js";
 import { prove, type Proof } from "../src/proof/prove.js";
 
 let directory = "";
@@ -19,7 +19,7 @@ afterEach(async () => {
 
 /** Runs the proof with real processes, real kills and the compiled log. */
 async function proveWith(worker: string, kills: number): Promise<Proof> {
-  const dataset = await prepareDataset(undefined, "quick", join(directory, "input.ndjson"));
+  const dataset = await prepareDataset(await readRecords(undefined, "quick"), join(directory, "input.ndjson"));
   const progress = { step: () => undefined, label: () => undefined, stop: () => undefined };
   const log = await mkdtemp(join(directory, "log-"));
   return await prove({ dataset, directory: log, kills, seed: 1, progress, worker: new URL(worker, import.meta.url) });

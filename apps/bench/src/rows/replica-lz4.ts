@@ -1,14 +1,14 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 
 import { decodeLz4, encodeLz4 } from "@holdfast/replica";
 
 import { collectGarbage } from "../garbage.js";
 import { inRounds, ratios } from "../pairs.js";
-import { prepareDataset } from "../proof/dataset.js";
+import { readRecords } from "../proof/dataset.js";
 import type { BenchContext, RowFamily, RowResult } from "../row.js";
 import { median } from "../statistics.js";
 
@@ -29,8 +29,8 @@ export const replicaLz4Family: RowFamily = {
     const root = await context.scratch.directory(ID);
     const mebibytes = context.size === "quick" ? 32 : 256;
     const plain = join(root, "plain");
-    const { file } = await prepareDataset(undefined, context.size, join(root, "flights"));
-    await writeRepeated(plain, await readFile(file), mebibytes * MIB);
+    const { bytes } = await readRecords(undefined, context.size);
+    await writeRepeated(plain, bytes, mebibytes * MIB);
     const packed = join(root, "packed.lz4");
     await writeAll(packed, encodeLz4(createReadStream(plain, { highWaterMark: MIB })));
     const rows = [
@@ -99,7 +99,7 @@ async function drained(pieces: AsyncIterable<Uint8Array>): Promise<void> {
   if (bytes === 0) throw new Error("Nothing came out.");
 }
 
-async function writeRepeated(path: string, unit: Buffer, bytes: number): Promise<void> {
+async function writeRepeated(path: string, unit: Uint8Array, bytes: number): Promise<void> {
   await using handle = await open(path, "w");
   for (let written = 0; written < bytes; written += unit.length) await handle.writeFile(unit.subarray(0, Math.min(unit.length, bytes - written)));
 }

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 
 import { killChildren } from "../child.js";
+import { CRC32C, crc32cSetting, useCrc32cOf } from "../crc32c.js";
 import { describeEnvironment } from "../environment.js";
 import { htmlReport } from "../html.js";
 import { startProgress } from "../progress.js";
@@ -12,6 +13,7 @@ import { idleFamily } from "./idle-rows.js";
 import { s3OpenFamily } from "./open-rows.js";
 import { s3RequestFamily } from "./request-rows.js";
 import type { S3Context, S3Family } from "./s3-context.js";
+import { refuseNoMatch } from "../../../../scripts/command-line.js";
 import { openS3Session, type S3Session } from "../../../../scripts/s3-session.js";
 import { parseS3Options, type S3Options } from "./suite-options.js";
 
@@ -26,17 +28,13 @@ export const S3_SUITE = "s3";
  */
 export async function runS3Suite(args: readonly string[]): Promise<number> {
   const started = performance.now();
-  const options = parseS3Options(args, [...SERVER_FAMILIES, idleFamily].map(({ id }) => id));
-  const scratch = await openScratch(options.directory);
+  const names = [...SERVER_FAMILIES, idleFamily].map(({ id }) => id);
+  const options = parseS3Options(args, names);
+  if (options.only !== undefined && !names.some((name) => isChosen(name, options))) refuseNoMatch("--only", String(options.only), names);
+  if (options.crc32c !== undefined) await useCrc32cOf(options.crc32c);
   const chosen = SERVER_FAMILIES.filter((family) => isChosen(family.id, options));
-  const session = chosen.length === 0 ? { missing: "not asked for" } : await openS3Session(options.server === undefined ? undefined : [options.server]).catch((error: unknown) => {
-    scratch.remove();
-    throw error;
-  });
-  const stopOnSignal = (): void => {
-    if ("stop" in session) void session.stop();
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.prependOnceListener(signal, stopOnSignal);
+  const scratch = await openScratch(options.directory);
+  const session = chosen.length === 0 ? { missing: "not asked for" } : await openS3Session(options.server === undefined ? undefined : [options.server]);
   try {
     const environment = await describeEnvironment(scratch.path, []);
     for (const line of environmentLines(environment)) console.log(line);
@@ -48,7 +46,10 @@ export async function runS3Suite(args: readonly string[]): Promise<number> {
       runs: options.runs,
       seconds: (performance.now() - started) / 1000,
       environment,
-      settings: { log: `all defaults, synced; server: ${"missing" in session ? "none" : session.name}; up to 1,000 requests at a time; runs of ${options.seconds} s` },
+      settings: {
+        log: `all defaults, synced; server: ${"missing" in session ? "none" : session.name}; up to 1,000 requests at a time; runs of ${options.seconds} s`,
+        ...(options.crc32c === undefined ? {} : { [CRC32C]: crc32cSetting(options.crc32c) }),
+      },
       proof: undefined,
       rows,
       notRun: [...SERVER_FAMILIES, idleFamily].filter(({ id }) => !isChosen(id, options)).map(({ work }) => work),
@@ -56,9 +57,8 @@ export async function runS3Suite(args: readonly string[]): Promise<number> {
     await publish(report, options);
     return failures(report).length === 0 ? 0 : 1;
   } finally {
-    killChildren();
-    if ("stop" in session) await session.stop();
     scratch.remove();
+    if ("stop" in session) await session.stop();
   }
 }
 
