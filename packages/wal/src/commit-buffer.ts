@@ -1,4 +1,4 @@
-import type { CommitWaiter } from "./waiters.js";
+import { Outcome } from "./outcome.js";
 
 /**
  * Records that will be one commit, in the bytes in which they are stored: `u32 length ‖ bytes`, one after the other, behind
@@ -14,7 +14,10 @@ export class CommitBuffer {
   /** End of the records in `bytes`. */
   end: number;
   bytes: Uint8Array;
-  readonly waiters: CommitWaiter[] = [];
+  /** For those who wait until it is written; in a strict log it is durable then. There is none where nobody waits. */
+  #written: Outcome | undefined;
+  /** For those who wait until it has survived a power cut, whatever the log's mode. */
+  #synced: Outcome | undefined;
   readonly #start: number;
 
   constructor(headroomBytes: number, capacityBytes: number) {
@@ -66,6 +69,31 @@ export class CommitBuffer {
     this.payloadBytes += other.payloadBytes - from.payloadBytes;
   }
 
+  /** Resolves when the commit is written, or has been synced as well; rejects with what {@link settle} is told. */
+  outcome(synced: boolean): Promise<void> {
+    const outcome = synced ? (this.#synced ??= new Outcome()) : (this.#written ??= new Outcome());
+    return outcome.promise;
+  }
+
+  /** Tells those who wait for the write. */
+  settleWritten(error: unknown): void {
+    this.#written?.settle(error);
+    this.#written = undefined;
+  }
+
+  /** Those who wait for a sync, to be told by somebody else. */
+  takeSynced(): Outcome | undefined {
+    const synced = this.#synced;
+    this.#synced = undefined;
+    return synced;
+  }
+
+  /** Tells everybody who waits. */
+  settle(error: unknown): void {
+    this.settleWritten(error);
+    this.takeSynced()?.settle(error);
+  }
+
   /** Where the next record would go, to come back to. */
   position(): CommitPosition {
     return { end: this.end, recordCount: this.recordCount, payloadBytes: this.payloadBytes };
@@ -82,7 +110,8 @@ export class CommitBuffer {
   clear(): void {
     this.rewind({ end: this.#start, recordCount: 0, payloadBytes: 0 });
     this.firstSeq = 0;
-    this.waiters.length = 0;
+    this.#written = undefined;
+    this.#synced = undefined;
   }
 
   #grow(needed: number): void {

@@ -4,7 +4,7 @@ import { CommitBufferPool, type CommitPosition } from "./commit-buffer.js";
 import { WalError } from "./errors.js";
 import { MAX_RECORDS_PER_COMMIT } from "./format/segment.js";
 import type { AppendOptions } from "./types.js";
-import { RangeWaiter, RecordWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
+import type { SeqRange } from "./seq-range.js";
 
 /** Bounds of a {@link CommitQueue}. */
 export interface CommitQueueLimits {
@@ -86,11 +86,14 @@ export class CommitQueue {
     }
     const conflict = this.#conflict(options);
     if (conflict !== undefined) return Promise.reject(conflict);
-    return new Promise((resolve, reject) => {
+    try {
       const commit = this.#gathering(size, 1);
       commit.add(record);
-      this.#join(commit, size, 1, new RecordWaiter(this.#nextSeq, isSynced(options), resolve, reject));
-    });
+      const seq = this.#nextSeq;
+      return this.#join(commit, size, 1, options).then(() => seq);
+    } catch (error) {
+      return Promise.reject(notJoined(error)); // There is no memory for it.
+    }
   }
 
   /**
@@ -130,7 +133,7 @@ export class CommitQueue {
     } catch (error) {
       // There is no memory for a record, or a value of the caller's array cannot be looked at.
       this.#takeBack(target, from, joins);
-      return Promise.reject(error instanceof Error ? error : new Error("a batch could not be encoded", { cause: error }));
+      return Promise.reject(notJoined(error));
     } finally {
       this.#isEncoding = isNested;
     }
@@ -146,11 +149,9 @@ export class CommitQueue {
       this.#takeBack(target, from, joins);
       return Promise.reject(conflict);
     }
-    return new Promise((resolve, reject) => {
-      if (target !== joins) this.#startGathering(target);
-      const range = { first: this.#nextSeq, last: this.#nextSeq + count - 1 };
-      this.#join(target, size, count, new RangeWaiter(range, isSynced(options), resolve, reject));
-    });
+    if (target !== joins) this.#startGathering(target);
+    const range = { first: this.#nextSeq, last: this.#nextSeq + count - 1 };
+    return this.#join(target, size, count, options).then(() => range);
   }
 
   /** Resolves when all appends that wait now have joined a commit and that is as durable as `options` asks for. */
@@ -160,11 +161,9 @@ export class CommitQueue {
     });
   }
 
-  /** Lets somebody wait for the newest commit. Answers `false` if there is none. */
-  attach(waiter: CommitWaiter): boolean {
-    const newest = this.#commits.at(-1);
-    newest?.waiters.push(waiter);
-    return newest !== undefined;
+  /** The commit that the next append may join, or the last one that is full. */
+  get newest(): CommitBuffer | undefined {
+    return this.#commits.at(-1);
   }
 
   /** The oldest commit, to be written. */
@@ -192,7 +191,7 @@ export class CommitQueue {
       this.#pendingBytes -= one.bodyBytes;
       this.#pendingRecords -= one.recordCount;
     }
-    for (const one of gone) for (const waiter of one.waiters) waiter.settle(error);
+    for (const one of gone) one.settle(error);
     this.admit();
   }
 
@@ -200,7 +199,7 @@ export class CommitQueue {
   fail(error: Error): void {
     this.#pendingBytes = 0;
     this.#pendingRecords = 0;
-    for (const commit of this.#commits.splice(0)) for (const waiter of commit.waiters) waiter.settle(error);
+    for (const commit of this.#commits.splice(0)) commit.settle(error);
     for (const waiting of this.#waiting.splice(0)) {
       waiting.stopListening();
       waiting.reject(error);
@@ -228,7 +227,10 @@ export class CommitQueue {
         const commit = this.#gathering(size, count);
         commit.addAll(records, { end: records.start, recordCount: 0, payloadBytes: 0 });
         const range = { first: this.#nextSeq, last: this.#nextSeq + count - 1 };
-        this.#join(commit, size, count, new RangeWaiter(range, isSynced(next.options), next.resolve, next.reject));
+        const { resolve, reject } = next;
+        this.#join(commit, size, count, next.options).then(() => {
+          resolve(range);
+        }, reject);
       }
       this.#pool.give(records);
     }
@@ -251,12 +253,13 @@ export class CommitQueue {
     this.#commits.push(commit);
   }
 
-  #join(commit: CommitBuffer, size: number, count: number, waiter: CommitWaiter): void {
-    commit.waiters.push(waiter);
+  #join(commit: CommitBuffer, size: number, count: number, options: AppendOptions | undefined): Promise<void> {
+    const outcome = commit.outcome(options?.durability === "synced");
     this.#nextSeq += count;
     this.#pendingBytes += size;
     this.#pendingRecords += count;
     this.#onJoined();
+    return outcome;
   }
 
   /** Moves the records behind a position into a buffer of their own. */
@@ -325,6 +328,6 @@ interface WaitingAppend {
   readonly stopListening: () => void;
 }
 
-function isSynced(options: AppendOptions | undefined): boolean {
-  return options?.durability === "synced";
+function notJoined(error: unknown): Error {
+  return error instanceof Error ? error : new Error("the records could not be encoded", { cause: error });
 }

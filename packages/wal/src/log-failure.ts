@@ -1,6 +1,6 @@
 import { hasCode, isHoldfastError } from "@holdfast/storage";
 import { WalError } from "./errors.js";
-import type { SeqRange } from "./waiters.js";
+import type { SeqRange } from "./seq-range.js";
 
 /**
  * The failure that a log ends with. What is on the disk is not known then: the records in `concerned` may be lost or kept. A

@@ -17,7 +17,8 @@ import { checkSeq, type LogSettings } from "./options.js";
 import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js";
 import { SyncTimer } from "./sync-timer.js";
 import type { AppendOptions, Codec, FollowOptions, Log, LogBatch, LogParent, LogRecord, LogRecovery, LogStats, ReadRange } from "./types.js";
-import { RangeWaiter, type CommitWaiter, type SeqRange } from "./waiters.js";
+import { Outcome } from "./outcome.js";
+import type { SeqRange } from "./seq-range.js";
 
 /** What a {@link DurableLog} keeps to. */
 export interface LogLimits extends Pick<LogSettings, "maxCommitBytes" | "maxPendingBytes" | "idleMarkerMs" | "lingerMs" | "syncEveryMs"> {
@@ -43,7 +44,7 @@ export class DurableLog<T> implements Log<T> {
   readonly #linger: Linger;
   readonly #syncTimer: SyncTimer;
   /** In relaxed mode: those whose commit is written and who wait for the next sync. */
-  #unsynced: CommitWaiter[] = [];
+  #unsynced: Outcome[] = [];
   #writtenSeq: number;
   #durableSeq: number;
   #busy = false;
@@ -162,13 +163,19 @@ export class DurableLog<T> implements Log<T> {
     // Appends that wait stand before this call: an empty one takes its place behind them.
     if (this.#queue.waitingAppends > 0) return this.#queue.afterWaiting({ durability: "synced" }).then(() => this.#sync());
     if (this.#durableSeq >= this.nextSeq - 1) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const waiter = new RangeWaiter({ first: this.nextSeq, last: this.nextSeq - 1 }, true, () => { resolve(); }, reject);
-      if (!this.#queue.attach(waiter)) (this.#flying?.waiters ?? this.#unsynced).push(waiter);
-      this.#linger.cut();
-      // Not at once: a codec may ask for it while the records of a batch go into the oldest commit.
-      this.#pumpSoon();
-    });
+    const newest = this.#queue.newest ?? this.#flying;
+    const synced = newest?.outcome(true) ?? this.#nextSync();
+    this.#linger.cut();
+    // Not at once: a codec may ask for it while the records of a batch go into the oldest commit.
+    this.#pumpSoon();
+    return synced;
+  }
+
+  /** In relaxed mode, when all is written: the sync that is to come. */
+  #nextSync(): Promise<void> {
+    const outcome = new Outcome();
+    this.#unsynced.push(outcome);
+    return outcome.promise;
   }
 
   stats(): LogStats {
@@ -258,10 +265,10 @@ export class DurableLog<T> implements Log<T> {
     this.#followers.written(commit);
     this.#queue.finish(commit);
     if (this.#writer.unmarked) this.#markTimer.touch();
-    for (const waiter of commit.waiters) {
-      if (this.#isRelaxed && waiter.synced) this.#unsynced.push(waiter);
-      else waiter.settle(undefined);
-    }
+    commit.settleWritten(undefined);
+    const synced = commit.takeSynced();
+    if (!this.#isRelaxed) synced?.settle(undefined);
+    else if (synced !== undefined) this.#unsynced.push(synced);
     this.#queue.recycle(commit);
     this.#pump();
     if (!this.#isRelaxed) this.#followers.wake();
@@ -273,23 +280,23 @@ export class DurableLog<T> implements Log<T> {
       this.#queue.rollBack(commit, error);
       this.#pump();
     } else {
-      this.#poison(error, "append", commit.firstSeq + commit.recordCount - 1, [...this.#unsynced, ...commit.waiters]);
+      this.#poison(error, "append", commit.firstSeq + commit.recordCount - 1, [...this.#unsynced, commit]);
     }
   }
 
   async #syncWriter(): Promise<void> {
     const through = this.#writtenSeq;
-    const waiters = this.#unsynced;
+    const outcomes = this.#unsynced;
     this.#unsynced = [];
     try {
       await this.#writer.sync();
     } catch (error) {
-      if (!this.#writer.isFinal(error)) for (const waiter of waiters) waiter.settle(error);
-      else this.#poison(error, "sync", this.#writtenSeq, waiters);
+      if (!this.#writer.isFinal(error)) for (const outcome of outcomes) outcome.settle(error);
+      else this.#poison(error, "sync", this.#writtenSeq, outcomes);
       throw this.#failure ?? error;
     }
     if (through > this.#durableSeq) this.#durableSeq = through;
-    for (const waiter of waiters) waiter.settle(undefined);
+    for (const outcome of outcomes) outcome.settle(undefined);
     this.#followers.wake();
   }
 
@@ -320,13 +327,13 @@ export class DurableLog<T> implements Log<T> {
    * Nothing more is written by this handle. Everything above the last sequence number known to be durable may be lost or kept;
    * what had not been started is not there.
    */
-  #poison(cause: unknown, operation: string, lastSeq: number, unknown: readonly CommitWaiter[]): void {
+  #poison(cause: unknown, operation: string, lastSeq: number, unknown: readonly Pick<Outcome, "settle">[]): void {
     const failure = failureBy(cause, operation, { first: this.#durableSeq + 1, last: lastSeq });
     const behind = new WalError(failure.code, "a write before this one failed", { operation: "append", outcome: "not_applied", cause });
     this.#failure = failure;
     this.#stopTimers();
     this.#unsynced = [];
-    for (const waiter of unknown) waiter.settle(failure);
+    for (const outcome of unknown) outcome.settle(failure);
     this.#queue.fail(behind);
     this.#controls.fail(behind);
     announcePoisoned(this.#limits.prefix, failure);
