@@ -173,7 +173,7 @@ export interface RuntimeSchemas<E extends EventPayloads, M> {
 export interface RuntimeStoreOptions<E extends EventPayloads = EventPayloads, M = unknown> {
   /** Where the runtime lives. Not closed by the store. */
   readonly storage: StorageBackend;
-  /** Its directory in the storage. Default: `runtimes/` and the encoded id. */
+  /** Its directory in the storage. Default: `holdfast/` and the encoded id. */
   readonly prefix?: string | undefined;
   /** Not blank, at most 126 bytes of UTF-8. */
   readonly runtimeId: string;
@@ -182,7 +182,7 @@ export interface RuntimeStoreOptions<E extends EventPayloads = EventPayloads, M 
   /** Of a new runtime; one that exists keeps its own. Default 256 each. */
   readonly limits?: { readonly maxTranscriptProjectionItems?: number | bigint | undefined; readonly maxEventBatchItems?: number | bigint | undefined } | undefined;
   readonly schemas?: RuntimeSchemas<E, M> | undefined;
-  /** Bytes of UTF-8 that one text of a mutation (content, message, payload, reason) may have: 1 to 8 MiB. Default 1 MiB. */
+  /** Bytes of UTF-8 that one text of a mutation (content, message, payload, reason) may have: 1 byte to 8 MiB. Default 1 MiB. */
   readonly maxContentBytes?: number | undefined;
   /** Diagnostics that are kept, the newest: 1 to 1,000,000. Default 1,000. */
   readonly maxDiagnostics?: number | undefined;

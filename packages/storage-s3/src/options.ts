@@ -27,7 +27,7 @@ export interface S3BackendOptions {
   /** Plain HTTP also to other machines. What is stored can then be read and changed on its way. Default false. */
   readonly allowHttp?: boolean | undefined;
   /**
-   * Whether the first `create` finds out by trial that the store decides who creates an object (about 15 small requests, once
+   * Whether the first `create` finds out by trial that the store decides who creates an object (16 small requests, once
    * for a bucket in the life of a port), or relies on it. Default `"probe"`.
    */
   readonly conditionalWrites?: "probe" | "trusted" | undefined;
