@@ -132,8 +132,8 @@ export interface AppendFile extends AsyncDisposable {
   /** The end of what was appended through this handle, or what was found at `continue`. What lies behind reads as zeros. */
   readonly size: number;
   /**
-   * One positional write at `at` (default: `size`; at least `size`), after which `size` is its end. A gap reads as zeros, and
-   * nothing is written into it. With `sync: "each"` durable once resolved, directory entry included. `bytes` is not kept or
+   * One positional write at `at` (default: `size`; at least `size`), after which `size` is its end. A gap reads as zeros. A backend
+   * may write whole blocks of 4,096 bytes, and then the block in which `at` lies again as it is; never one before it. With `sync: "each"` durable once resolved, directory entry included. `bytes` is not kept or
    * changed after the promise settles, and must not be changed before.
    *
    * @throws STORAGE_WRITE_FAILED or STORAGE_FULL with outcome `unknown`: the handle is poisoned. STORAGE_FULL with outcome
