@@ -93,7 +93,7 @@ class DurableState<S, E> implements StateStore<S, E> {
     const { last, bytesSince, skipped } = this.#snapshotter;
     const seen = new Set(skipped.map(({ snapshot }) => snapshot.key));
     const snapshotsSkipped = [...skipped, ...this.#foundSkipped.filter(({ snapshot }) => !seen.has(snapshot.key))];
-    return { ...this.#found, snapshotsSkipped, lastSnapshot: last, bytesSinceSnapshot: bytesSince, lastError: this.#lastError };
+    return { ...this.#found, isBehind: this.#isBehind, snapshotsSkipped, lastSnapshot: last, bytesSinceSnapshot: bytesSince, lastError: this.#lastError };
   }
 
   async commit(event: E, options: CommitOptions = {}): Promise<number> {

@@ -95,6 +95,11 @@ export interface StateHealth {
   readonly replayedEvents: number;
   /** What an interrupted write left at the log's end. It was never acknowledged, and is left alone. */
   readonly tornTail: LogRecovery["tornTail"];
+  /**
+   * The disk was full when the store was opened, and the last commits of the process before do not show. They are not lost: make room, and
+   * open again. Until then commits are refused with STATE_CONFLICT.
+   */
+  readonly isBehind: boolean;
   /** Snapshots that could not be read, by the opening or since. They are left alone. */
   readonly snapshotsSkipped: readonly SkippedSnapshot[];
   /** The newest snapshot that this handle has written or begun with. */
