@@ -7,7 +7,7 @@ const sources = [...packages, ...apps].flatMap(({ directory }) => filesBelow(`${
 it("every exported name has a comment that says what it is", () => {
   expect(sources.length).toBeGreaterThan(packages.length + apps.length);
   expect(sources.flatMap((file) => withoutComment(file, readText(file)))).toEqual([]);
-});
+}, 60_000);
 
 it.each([
   ["a function", "export function f(): void {}"],

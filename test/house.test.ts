@@ -40,9 +40,10 @@ describe("the repository", () => {
     expect(new Set(named)).toEqual(new Set([pnpm]));
   });
 
-  it("checks itself only after everything is built", () => {
+  it("checks itself only after everything is built, and lints after everything that can be imported", () => {
     const { tasks } = JSON.parse(readText("turbo.json")) as { tasks: Record<string, { dependsOn: string[] }> };
     expect(tasks["//#check"]?.dependsOn.toSorted()).toEqual([...packages, ...apps].map((it) => `${it.manifest.name}#build`).sort());
+    expect(tasks["//#lint:all"]?.dependsOn.toSorted()).toEqual(packages.map((it) => `${it.manifest.name}#build`).sort());
   });
 
   it("publishes every package but the one that its own tests need", () => {
