@@ -127,6 +127,7 @@ class FileWriter implements LogWriter {
     if (this.#found.copy.length === 0) return true;
     try {
       if ((await this.#first()) === undefined) return false;
+      await this.#removed();
     } catch (error) {
       if (!hasCode(error, "STORAGE_FULL")) throw error;
       // Readable through what is proven, and trimmable; the copies wait until there is room.
@@ -225,12 +226,22 @@ class FileWriter implements LogWriter {
   #commitTo(segment: ActiveSegment, commit: CommitBuffer): Promise<void> {
     const before = segment.end;
     return segment.commit(commit, this.#options.clock.now()).then(() => {
+      const isFirst = !this.#hasCommitted;
       this.writtenBytes += segment.end - before;
       this.#hasCommitted = true;
       // In relaxed mode the commit vouches for nothing before it is synced.
       if (this.#options.settings.syncEveryMs === undefined) this.#tidier.settle();
       if (segment.end > this.#options.settings.segmentBytes * PREPARE_NEXT_AT) this.#files.prepare();
+      return isFirst ? this.#removed() : undefined;
     });
+  }
+
+  /**
+   * A process that dies behind its first answer leaves a file, and has removed none yet. Where that has happened opening or the first
+   * commit waits for what may go, so that such files do not pile up, however often it happens.
+   */
+  #removed(): Promise<void> | undefined {
+    return this.#found.voids.length > 0 ? this.#tidier.done() : undefined;
   }
 
   async #commitToNew(commit: CommitBuffer): Promise<void> {

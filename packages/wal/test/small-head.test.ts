@@ -3,7 +3,7 @@ import { delegate } from "@holdfast/test-worlds";
 import { expect, test } from "vitest";
 import { openLog, type Log, type LogOptions } from "../src/index.js";
 import { memoryPlace, type Place } from "./support/backends.js";
-import { bytesOf, settled, texts } from "./support/expecting.js";
+import { bytesOf, settled, texts, turns } from "./support/expecting.js";
 import { ManualClock } from "./support/manual-clock.js";
 
 async function openAt(place: Place, options: Partial<LogOptions> = {}): Promise<Log> {
@@ -39,6 +39,22 @@ test("many short lives leave few files", async () => {
     expect(await texts(log)).toEqual(Array.from({ length: 200 }, (_, index) => `${index + 1}:${index + 1}`));
     await log.close();
     expect((await segments(place)).length, end).toBeLessThanOrEqual(10);
+  }
+});
+
+test("lives that end with their first answer, before anything is removed, leave few files", async () => {
+  for (const size of [10, 1000]) {
+    const place = memoryPlace();
+    for (let count = 1; count <= 100; count++) {
+      const inner = await place.open();
+      // Removing takes longer than appending: a directory is synced for it.
+      const storage: StorageBackend = { ...delegate(inner), remove: (keys) => turns(50).then(() => inner.remove(keys)) };
+      const log = await openLog({ storage, prefix: "orders", clock: new ManualClock() });
+      expect(log.nextSeq).toBe(count);
+      await log.append(new Uint8Array(size));
+      await place.crash();
+    }
+    expect((await segments(place)).length).toBeLessThanOrEqual(10);
   }
 });
 
