@@ -44,13 +44,39 @@ describe("the code that is pointed at", () => {
   });
 });
 
-it.each([["bytes", "BYTES"], ["storage", "STORAGE"], ["wal", "WAL"], ["snapshot", "(?:SNAPSHOT|STATE)"], ["kinesis", "KINESIS"], ["runtime", "RUNTIME"], ["replica", "REPLICA"]])("the README of %s explains every code of its errors, once", (short, prefix) => {
+it.each([["bytes", "BYTES"], ["storage", "STORAGE"], ["wal", "WAL"], ["snapshot", "(?:SNAPSHOT|STATE)"], ["checkpoint", "CHECKPOINT"], ["kinesis", "KINESIS"], ["runtime", "RUNTIME"], ["replica", "REPLICA"]])("the README of %s explains every code of its errors, once", (short, prefix) => {
   const code = `${prefix}_[A-Z0-9_]+`;
   const declared = readText(`packages/${short}/src/errors.ts`).matchAll(new RegExp(`"(${code})"`, "g"));
   const explained = readText(`packages/${short}/README.md`).matchAll(new RegExp(`^\\| \`(${code})\` \\|`, "gm"));
   const codes = [...new Set([...declared].map(([, name]) => name))].sort();
   expect(codes.length).toBeGreaterThan(3);
   expect([...explained].map(([, name]) => name).sort()).toEqual(codes);
+});
+
+it.each([
+  ["wal", "types.ts", "LogOptions"],
+  ["wal", "types.ts", "LogReaderOptions"],
+  ["wal", "types.ts", "AppendOptions"],
+  ["wal", "verify.ts", "VerifyOptions"],
+  ["storage-fs", "backend.ts", "FsBackendOptions"],
+  ["storage-s3", "options.ts", "S3BackendOptions"],
+  ["snapshot", "state-types.ts", "StateStoreOptions"],
+  ["snapshot", "state-types.ts", "SnapshotPolicy"],
+  ["checkpoint", "durable-store.ts", "CheckpointStoreOptions"],
+  ["checkpoint", "manager-types.ts", "CheckpointManagerOptions"],
+  ["checkpoint", "run-checkpointed.ts", "RunCheckpointedOptions"],
+  ["replica", "replicator.ts", "ReplicatorOptions"],
+  ["replica", "restore.ts", "RestoreOptions"],
+  ["replica", "retention.ts", "RetentionPolicy"],
+  ["runtime", "types.ts", "RuntimeStoreOptions"],
+  ["runtime", "directory.ts", "RuntimeDirectoryOptions"],
+  ["kinesis", "directory.ts", "KinesisDirectoryOptions"],
+])("the README of %s names every option (%s: %s)", (short, file, name) => {
+  const members = new RegExp(`^export interface ${name}\\b[^]*?^}`, "m").exec(readText(`packages/${short}/src/${file}`))?.[0] ?? "";
+  const options = [...members.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, option = ""]) => option);
+  expect(options.length).toBeGreaterThan(2);
+  const code = [...readText(`packages/${short}/README.md`).matchAll(/^```.*?^```|`[^`]+`/gms)].join("\n");
+  expect(options.filter((option) => !["clock", "random"].includes(option) && !new RegExp(`\\b${option}\\b`).test(code))).toEqual([]);
 });
 
 /** The names that a heading gets on a page. */
