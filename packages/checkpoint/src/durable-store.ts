@@ -1,4 +1,4 @@
-import { storagePrefix, systemClock, systemRandom, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
+import { storagePrefix, systemClock, systemRandom, type CallOptions, type StorageBackend, type StoragePrefix } from "@holdfast/storage";
 import type { Clock, RandomSource } from "@holdfast/storage/ports";
 import type { CheckpointState } from "./checkpoint-state.js";
 import { claimStream } from "./claim-stream.js";
@@ -9,7 +9,7 @@ import { streamOfCheckpoint, streamPlace } from "./layout.js";
 import { requireKeep } from "./memory-store.js";
 import { latestOf, OwnedStream } from "./owned-stream.js";
 import { entryOf, readStored, withoutParts } from "./read-stored.js";
-import type { CallOptions, Checkpoint, CheckpointEntry, CheckpointStore, LatestCheckpoint, SaveOptions, SaveResult } from "./store-types.js";
+import type { Checkpoint, CheckpointEntry, CheckpointStore, LatestCheckpoint, SaveOptions, SaveResult } from "./store-types.js";
 import type { StreamContext } from "./stream-context.js";
 import { lookAt } from "./stream-names.js";
 
@@ -38,6 +38,13 @@ export function checkpointStore(options: CheckpointStoreOptions): CheckpointStor
   return new DurableStore(options);
 }
 
+/** A stream that is being taken over, or was. */
+interface Claiming {
+  readonly stream: Promise<OwnedStream>;
+  /** Of the call that began it. */
+  readonly signal: AbortSignal | undefined;
+}
+
 class DurableStore implements CheckpointStore {
   readonly #storage: StorageBackend;
   readonly #prefix: StoragePrefix;
@@ -45,7 +52,7 @@ class DurableStore implements CheckpointStore {
   readonly #clock: Clock;
   readonly #random: RandomSource;
   /** Streams that were taken over, or are being. */
-  readonly #owned = new Map<string, Promise<OwnedStream>>();
+  readonly #owned = new Map<string, Claiming>();
   #isClosed = false;
 
   constructor({ storage, prefix, keep = 3, clock = systemClock, random = systemRandom }: CheckpointStoreOptions) {
@@ -110,18 +117,35 @@ class DurableStore implements CheckpointStore {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const claiming of await Promise.allSettled(this.#owned.values())) if (claiming.status === "fulfilled") await claiming.value.close();
+    const claims = [...this.#owned.values()].map(({ stream }) => stream);
+    for (const claim of await Promise.allSettled(claims)) if (claim.status === "fulfilled") await claim.value.close();
   }
 
-  #own(operation: string, streamId: string, signal?: AbortSignal): Promise<OwnedStream> {
-    this.#requireOpen(operation);
-    const known = this.#owned.get(streamId);
-    if (known !== undefined) return known;
-    const claiming = this.#claim(streamId, signal);
+  async #own(operation: string, streamId: string, signal?: AbortSignal): Promise<OwnedStream> {
+    for (;;) {
+      this.#requireOpen(operation);
+      const owned = await this.#ifNotAbandoned(this.#owned.get(streamId) ?? this.#begin(streamId, signal), signal);
+      if (owned !== undefined) return owned;
+    }
+  }
+
+  #begin(streamId: string, signal: AbortSignal | undefined): Claiming {
+    const stream = this.#claim(streamId, signal);
+    const claiming = { stream, signal };
     this.#owned.set(streamId, claiming);
     // Who comes next tries again.
-    claiming.catch(() => this.#owned.delete(streamId));
+    stream.catch(() => this.#owned.delete(streamId));
     return claiming;
+  }
+
+  /** `undefined`: the call that began it was abandoned, which says nothing to another one. */
+  async #ifNotAbandoned({ stream, signal }: Claiming, ownSignal?: AbortSignal): Promise<OwnedStream | undefined> {
+    try {
+      return await stream;
+    } catch (error) {
+      if (signal?.aborted !== true || signal === ownSignal) throw error;
+      return undefined;
+    }
   }
 
   async #claim(streamId: string, signal: AbortSignal | undefined): Promise<OwnedStream> {
@@ -135,7 +159,8 @@ class DurableStore implements CheckpointStore {
 
   async #ownedAlready(operation: string, streamId: string): Promise<OwnedStream | undefined> {
     this.#requireOpen(operation);
-    return this.#owned.get(streamId);
+    const claiming = this.#owned.get(streamId);
+    return claiming && this.#ifNotAbandoned(claiming);
   }
 
   #context(streamId: string): StreamContext {

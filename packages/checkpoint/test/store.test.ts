@@ -47,6 +47,24 @@ describe.each(backends)("checkpoints on %s", (_, backend) => {
     await after.close();
   });
 
+  it("does not refuse a call because another one was abandoned that was taking the stream over for it", async () => {
+    await using storage = await backend();
+    const before = open(storage);
+    await before.save(stateOf(1n, 1));
+    await before.close();
+    const store = open(storage);
+    const abandoned = new AbortController();
+    const opening = store.open(STREAM, { signal: abandoned.signal });
+    const behind = [store.save(stateOf(2n, 2)), store.save(stateOf(3n, 3)), store.latest(STREAM)];
+    abandoned.abort(new Error("no longer wanted"));
+    await expect(opening).rejects.toThrow("no longer wanted");
+    const [second, third, latest] = await Promise.all(behind);
+    expect([second, third]).toEqual([2, 3].map(() => ({ stored: true, duplicate: false })));
+    expect(latest).toMatchObject({ skipped: [] });
+    expect((await store.list(STREAM)).map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n]);
+    await store.close();
+  });
+
   it("never removes the last readable one", async () => {
     await using storage = await backend();
     const store = open(storage, 1);
