@@ -24,7 +24,6 @@ export type { CheckpointOperator, CheckpointSource } from "./operators.js";
 export { runCheckpointed } from "./run-checkpointed.js";
 export type { EventSource, RunCheckpointedOptions, RunSummary, SourceEvent } from "./run-checkpointed.js";
 export type {
-  CallOptions,
   Checkpoint,
   CheckpointEntry,
   CheckpointStore,

@@ -1,5 +1,5 @@
 import { decimal20, encodeUtf8, parseDecimal20 } from "@holdfast/bytes";
-import { decodeSegment, encodeSegment, joinKey, joinPrefix, type StorageKey, type StoragePrefix } from "@holdfast/storage";
+import { decodeKeyPart, encodeKeyPart, joinKey, joinPrefix, type StorageKey, type StoragePrefix } from "@holdfast/storage";
 
 /** What the name of a checkpoint says. */
 export interface CheckpointName {
@@ -20,7 +20,7 @@ export interface StreamPlace {
 
 /** @throws STORAGE_INVALID_KEY for an id that is empty, ill-formed or too long. */
 export function streamPlace(prefix: StoragePrefix, streamId: string): StreamPlace {
-  const directory = joinPrefix(prefix, encodeSegment(streamId));
+  const directory = joinPrefix(prefix, encodeKeyPart(streamId));
   return { streamId, idBytes: encodeUtf8(streamId), states: joinPrefix(directory, "state"), entries: joinPrefix(directory, "entry"), hint: joinKey(directory, "newest.hint") };
 }
 
@@ -48,9 +48,9 @@ export function parseEntryKey({ entries }: StreamPlace, key: StorageKey): number
 
 /** The stream of a checkpoint below `prefix`; `undefined` if the key is that of something else. */
 export function streamOfCheckpoint(prefix: StoragePrefix, key: StorageKey): string | undefined {
-  const [segment = "", directory, leaf, ...more] = key.slice(prefix.length).split("/");
+  const [encodedId = "", directory, leaf, ...more] = key.slice(prefix.length).split("/");
   if (directory !== "state" || leaf === undefined || more.length > 0 || !CHECKPOINT_NAME.test(leaf)) return undefined;
-  return decodeSegment(segment);
+  return decodeKeyPart(encodedId);
 }
 
 const CHECKPOINT_NAME = /^(\d{20})-(\d{20})\.ckpt$/;

@@ -1,7 +1,7 @@
-import type { HoldfastError } from "@holdfast/storage";
+import type { CallOptions, HoldfastError } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
 import type { CheckpointOperator, CheckpointSource } from "./operators.js";
-import type { CallOptions, CheckpointStore, SkippedCheckpoint } from "./store-types.js";
+import type { CheckpointStore, SkippedCheckpoint } from "./store-types.js";
 
 /** Options of {@link checkpointManager}. */
 export interface CheckpointManagerOptions {

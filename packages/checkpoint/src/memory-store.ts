@@ -1,5 +1,5 @@
 /* eslint-disable @typescript-eslint/require-await -- the interface waits, and what is in memory does not. */
-import { encodeSegment, systemClock } from "@holdfast/storage";
+import { encodeKeyPart, systemClock } from "@holdfast/storage";
 import type { Clock } from "@holdfast/storage/ports";
 import { CheckpointError, invalidArgument } from "./errors.js";
 import { encodeCheckpoint, isSameContent, type EncodedCheckpoint } from "./encoded-checkpoint.js";
@@ -112,7 +112,7 @@ class MemoryStore implements CheckpointStore {
   #ascending(operation: string, streamId: string): Kept[] {
     this.#requireOpen(operation);
     // The ids that a durable store takes.
-    encodeSegment(streamId);
+    encodeKeyPart(streamId);
     const kept = [...(this.#streams.get(streamId)?.values() ?? [])];
     return kept.sort((one, other) => (one.encoded.sequence < other.encoded.sequence ? -1 : 1));
   }

@@ -1,3 +1,4 @@
+import type { CallOptions } from "@holdfast/storage";
 import type { CheckpointState } from "./checkpoint-state.js";
 
 /** A stored checkpoint as a listing shows it. Whether it can be read is not known by that. */
@@ -47,11 +48,6 @@ export interface SaveResult {
   readonly stored: boolean;
   /** The same state was there before. */
   readonly duplicate: boolean;
-}
-
-/** Options of calls that can be abandoned. They reject with `signal.reason`. */
-export interface CallOptions {
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Checkpoints of any number of streams. A durable one is made by `checkpointStore`, one for tests by `memoryCheckpointStore`. */

@@ -11,7 +11,6 @@ export {
 export { KinesisError } from "./errors.js";
 export type { KinesisErrorCode, KinesisErrorDetails, KinesisFaultReason } from "./errors.js";
 export type { ConsumerStatus, KinesisConsumer } from "./format/consumer.js";
-export { epochSecondsText } from "./format/epoch-seconds.js";
 export type { StoredRecord } from "./format/stored-record.js";
 export type {
   CreateStreamTransition,
@@ -52,7 +51,7 @@ export { salvageKinesis } from "./salvage.js";
 export type { KinesisSalvage } from "./salvage.js";
 export { openKinesisStore, kinesisDefinition } from "./native/kinesis-store.js";
 export type { KinesisStore, KinesisStoreOptions } from "./native/kinesis-store.js";
-export { contentsOf, emptyTables, tablesOf, transitionKey } from "./native/tables.js";
+export { contentsOf, tablesOf, transitionKey } from "./native/tables.js";
 export type { KinesisTables } from "./native/tables.js";
 export type { SortedMap } from "./native/sorted-map.js";
 export type * from "./native/events.js";

@@ -1,6 +1,7 @@
 import { readFkwal2 } from "@holdfast/wal/fkwal2";
 import { describe, expect, it } from "vitest";
-import { decodeKinesisEntry, decodeKinesisState, encodeKinesisEntry, encodeKinesisState, epochSecondsText, type KinesisState } from "../src/index.js";
+import { epochSecondsText } from "../src/format/epoch-seconds.js";
+import { decodeKinesisEntry, decodeKinesisState, encodeKinesisEntry, encodeKinesisState, type KinesisState } from "../src/index.js";
 import { expectedOf, textOf, vector, vectors } from "./support/vectors.js";
 
 const good = vectors.filter(({ original, entryTexts }) => original.status === "ok" && (original.entries !== undefined || entryTexts !== undefined));

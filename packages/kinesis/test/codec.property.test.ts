@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { hasCode } from "@holdfast/storage";
 import { isLosslessNumber, parse, stringify } from "lossless-json";
 import { expect, it } from "vitest";
-import { decodeKinesisEntry, decodeKinesisState, encodeKinesisEntry, encodeKinesisState, epochSecondsText, type KinesisError } from "../src/index.js";
+import { epochSecondsText } from "../src/format/epoch-seconds.js";
+import { decodeKinesisEntry, decodeKinesisState, encodeKinesisEntry, encodeKinesisState, type KinesisError } from "../src/index.js";
 import { kinesisState } from "./support/arbitraries.js";
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

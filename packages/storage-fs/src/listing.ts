@@ -1,4 +1,4 @@
-import { storageKey, type StorageEntry, type StorageKey } from "@holdfast/storage";
+import { MAX_KEY_BYTES, storageKey, type StorageEntry, type StorageKey } from "@holdfast/storage";
 import type { FsDirectoryEntry, FsStat } from "@holdfast/storage/ports";
 import { quote, storageError, systemCode, type Failure } from "./errors.js";
 
@@ -50,7 +50,6 @@ export async function* walk(
 
 const DIRECTORY = /^[a-z0-9_-]+$/;
 const LEAF = /^[a-z0-9_-]+(?:\.[a-z0-9]+)+$/;
-const MAX_KEY_BYTES = 900;
 /** Files that are looked at together. */
 const BATCH = 16;
 

@@ -9,7 +9,7 @@ export interface S3Credentials {
   /** Of temporary credentials. */
   readonly sessionToken?: string | undefined;
   /** Unix milliseconds; a provider is asked anew some time before. Default: never. */
-  readonly expiresAt?: number | undefined;
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** Where credentials come from that change, such as those of a role. What it rejects with becomes the `cause` of an error. */
@@ -78,8 +78,8 @@ export class CredentialSource {
     return this.#current;
   }
 
-  #leftMs({ expiresAt = Infinity }: S3Credentials): number {
-    return expiresAt - this.#clock.now();
+  #leftMs({ expiresAtMs = Infinity }: S3Credentials): number {
+    return expiresAtMs - this.#clock.now();
   }
 }
 
@@ -90,11 +90,11 @@ const VISIBLE = /^[\x21-\x7e]+$/;
 
 /** What goes into headers must not be able to add headers. The message never shows a value. */
 function checked(credentials: S3Credentials): S3Credentials {
-  const { accessKeyId, secretAccessKey, sessionToken, expiresAt } = credentials;
+  const { accessKeyId, secretAccessKey, sessionToken, expiresAtMs } = credentials;
   for (const [name, value] of Object.entries({ accessKeyId, secretAccessKey, sessionToken })) {
     if (name === "sessionToken" && value === undefined) continue;
     if (typeof value !== "string" || !VISIBLE.test(value)) throw invalidArgument(`${name} must be visible ASCII characters`, CALL);
   }
-  if (expiresAt !== undefined && !Number.isFinite(expiresAt)) throw invalidArgument("expiresAt must be Unix milliseconds", CALL);
-  return { accessKeyId, secretAccessKey, sessionToken, expiresAt };
+  if (expiresAtMs !== undefined && !Number.isFinite(expiresAtMs)) throw invalidArgument("expiresAtMs must be Unix milliseconds", CALL);
+  return { accessKeyId, secretAccessKey, sessionToken, expiresAtMs };
 }

@@ -18,7 +18,7 @@ describe("a provider", () => {
       port,
       credentials: async (): Promise<S3Credentials> => {
         asked += 1;
-        return { accessKeyId: `key${asked}`, secretAccessKey: "s", sessionToken: "t", expiresAt: it.clock.now() + 3_600_000 };
+        return { accessKeyId: `key${asked}`, secretAccessKey: "s", sessionToken: "t", expiresAtMs: it.clock.now() + 3_600_000 };
       },
     });
     await it.run(Promise.all([backend.stat(key()), backend.stat(key()), backend.stat(key())]));
@@ -37,7 +37,7 @@ describe("a provider", () => {
     let fails = false;
     const backend = it.backend({
       attempts: 3,
-      credentials: () => (fails ? Promise.reject(new Error("no role")) : Promise.resolve({ accessKeyId: "a", secretAccessKey: "s", expiresAt: it.clock.now() + 600_000 })),
+      credentials: () => (fails ? Promise.reject(new Error("no role")) : Promise.resolve({ accessKeyId: "a", secretAccessKey: "s", expiresAtMs: it.clock.now() + 600_000 })),
     });
     await it.run(backend.stat(key()));
     fails = true;

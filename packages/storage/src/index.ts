@@ -18,7 +18,7 @@ export { createOrAdopt } from "./create-or-adopt.js";
 export type { CreatedOrAdopted, CreateOrAdoptOptions } from "./create-or-adopt.js";
 export { hasCode, HoldfastError, isHoldfastError, StorageError } from "./errors.js";
 export type { ErrorDetails, StorageErrorCode, StorageErrorDetails, WriteOutcome } from "./errors.js";
-export { decodeSegment, encodeSegment, joinKey, joinPrefix, MAX_KEY_BYTES, MAX_KEY_PART_BYTES, MAX_SEGMENT_CHARACTERS, storageKey, storagePrefix } from "./keys.js";
+export { decodeKeyPart, encodeKeyPart, joinKey, joinPrefix, MAX_KEY_BYTES, storageKey, storagePrefix } from "./keys.js";
 export type { StorageKey, StoragePrefix } from "./keys.js";
 export { memoryBackend } from "./memory.js";
 export type { MemoryBackendOptions } from "./memory.js";

@@ -22,23 +22,17 @@ declare const PREFIX: unique symbol;
 /** A validated, already encoded object name. Made by {@link storageKey}, never cast. */
 export type StorageKey = string & { readonly [KEY]: true };
 
-/** Zero or more directory segments, each followed by `/`; `""` is the root. Made by {@link storagePrefix}, never cast. */
+/** Zero or more directories, each followed by `/`; `""` is the root. Made by {@link storagePrefix}, never cast. */
 export type StoragePrefix = string & { readonly [PREFIX]: true };
 
 /** The longest key and the longest prefix, in bytes. */
 export const MAX_KEY_BYTES = 900;
 
-/** The longest part of a key between two `/`, in bytes: what file systems can name. */
-export const MAX_KEY_PART_BYTES = 255;
-
-/** The longest text that {@link encodeSegment} answers, in characters. */
-export const MAX_SEGMENT_CHARACTERS = 200;
-
 /**
  * Checks an object name.
  *
  * @param text - `(directory "/")* leaf`: directories of `a-z 0-9 _ -`, a leaf of the same with at least one `.extension` of
- * `a-z 0-9`, at most 255 bytes each and 900 in all. Foreign ids go through {@link encodeSegment} first.
+ * `a-z 0-9`, at most 255 bytes each and 900 in all. Foreign ids go through {@link encodeKeyPart} first.
  * @returns The same text.
  * @throws STORAGE_INVALID_KEY.
  */
@@ -89,25 +83,25 @@ export function joinPrefix(prefix: StoragePrefix, directory: string): StoragePre
  * @param id - Well-formed, not empty, at most 200 characters when encoded.
  * @throws STORAGE_INVALID_KEY. Nothing is ever cut off, replaced or hashed.
  */
-export function encodeSegment(id: string): string {
-  if (id === "") throw invalid("encodeSegment", id, "an id must not be empty");
-  if (id.length <= MAX_SEGMENT_CHARACTERS) {
-    if (/\p{Surrogate}/u.test(id)) throw invalid("encodeSegment", id, "an id must not have a lone surrogate");
+export function encodeKeyPart(id: string): string {
+  if (id === "") throw invalid("encodeKeyPart", id, "an id must not be empty");
+  if (id.length <= MAX_ENCODED_CHARACTERS) {
+    if (/\p{Surrogate}/u.test(id)) throw invalid("encodeKeyPart", id, "an id must not have a lone surrogate");
     const encoded = WINDOWS_DEVICE.test(id) ? escapeBytes(id, 1) : escapeBytes(id, 0);
-    if (encoded.length <= MAX_SEGMENT_CHARACTERS) return encoded;
+    if (encoded.length <= MAX_ENCODED_CHARACTERS) return encoded;
   }
-  throw invalid("encodeSegment", id, `an id must not have more than ${MAX_SEGMENT_CHARACTERS} characters when encoded`);
+  throw invalid("encodeKeyPart", id, `an id must not have more than ${MAX_ENCODED_CHARACTERS} characters when encoded`);
 }
 
-/** The inverse of {@link encodeSegment}; `undefined` for every text that it does not answer. */
-export function decodeSegment(text: string): string | undefined {
-  if (text.length > MAX_SEGMENT_CHARACTERS || !/^(?:[a-z0-9-]|_[0-9a-f]{2})+$/.test(text)) return undefined;
+/** The inverse of {@link encodeKeyPart}; `undefined` for every text that it does not answer. */
+export function decodeKeyPart(text: string): string | undefined {
+  if (text.length > MAX_ENCODED_CHARACTERS || !/^(?:[a-z0-9-]|_[0-9a-f]{2})+$/.test(text)) return undefined;
   const bytes = Array.from(text.matchAll(/_([0-9a-f]{2})|./g), ([character, hex]) =>
     hex === undefined ? character.charCodeAt(0) : Number.parseInt(hex, 16),
   );
   try {
     const id = decoder.decode(Uint8Array.from(bytes));
-    return encodeSegment(id) === text ? id : undefined;
+    return encodeKeyPart(id) === text ? id : undefined;
   } catch {
     // Not UTF-8. No id gives such a text, which is all there is to say about it.
     return undefined;
@@ -127,6 +121,10 @@ export function requirePrefix(operation: string, prefix: StoragePrefix): void {
 const KEY_GRAMMAR = /^(?:[a-z0-9_-]+\/)*[a-z0-9_-]+(?:\.[a-z0-9]+)+$/;
 const PREFIX_GRAMMAR = /^(?:[a-z0-9_-]+\/)*$/;
 const LONG_PART = /[^/]{256}/;
+/** The longest part of a key between two `/`, in bytes: what file systems can name. */
+const MAX_KEY_PART_BYTES = 255;
+/** The longest text that {@link encodeKeyPart} answers. */
+const MAX_ENCODED_CHARACTERS = 200;
 const WINDOWS_DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])$/;
 
 const encoder = new TextEncoder();
@@ -171,7 +169,7 @@ function whyNotName(text: unknown): string | undefined {
   if (hasLongPart(text)) return `a part of it is longer than ${MAX_KEY_PART_BYTES} bytes`;
   if (text === "") return "it is empty";
   const stranger = /[^a-z0-9_./-]/u.exec(text);
-  if (stranger !== null) return `${quote(stranger[0])} is not allowed, only a-z 0-9 _ - . and / are; encodeSegment() makes a name of any id`;
+  if (stranger !== null) return `${quote(stranger[0])} is not allowed, only a-z 0-9 _ - . and / are; encodeKeyPart() makes a name of any id`;
   if (text.startsWith("/") || text.includes("//")) return "a directory name is empty";
   return undefined;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { decodeSegment, encodeSegment, joinKey, joinPrefix, StorageError, storageKey, storagePrefix } from "../src/index.js";
+import { decodeKeyPart, encodeKeyPart, joinKey, joinPrefix, StorageError, storageKey, storagePrefix } from "../src/index.js";
 
 const directory = fc.stringMatching(/^[a-z0-9_-]{1,5}$/);
 const leaf = fc.stringMatching(/^[a-z0-9_-]{1,5}(\.[a-z0-9]{1,3}){1,3}$/);
@@ -87,12 +87,12 @@ it("joining is putting one behind the other", () => {
 it("an id becomes a directory name and comes back", () => {
   fc.assert(
     fc.property(id, (text) => {
-      const segment = encodeSegment(text);
-      expect(decodeSegment(segment)).toBe(text);
-      expect(storagePrefix(segment)).toBe(`${segment}/`);
-      expect(storageKey(`${segment}.x`)).toBe(`${segment}.x`);
-      expect(segment).not.toMatch(/^(con|prn|aux|nul|com\d|lpt\d)$/i);
-      expect(segment.length).toBeLessThanOrEqual(200);
+      const part = encodeKeyPart(text);
+      expect(decodeKeyPart(part)).toBe(text);
+      expect(storagePrefix(part)).toBe(`${part}/`);
+      expect(storageKey(`${part}.x`)).toBe(`${part}.x`);
+      expect(part).not.toMatch(/^(con|prn|aux|nul|com\d|lpt\d)$/i);
+      expect(part.length).toBeLessThanOrEqual(200);
     }),
   );
 });
@@ -100,7 +100,7 @@ it("an id becomes a directory name and comes back", () => {
 it("different ids are different names, whatever a file system does to case and accents", () => {
   fc.assert(
     fc.property(id, id, (one, other) => {
-      const fold = (text: string) => encodeSegment(text).normalize("NFKD").toUpperCase().toLowerCase();
+      const fold = (text: string) => encodeKeyPart(text).normalize("NFKD").toUpperCase().toLowerCase();
       expect(fold(one) === fold(other)).toBe(one === other);
     }),
   );
@@ -110,7 +110,7 @@ it("an id and its look-alikes are different names", () => {
   fc.assert(
     fc.property(id, (text) => {
       for (const alike of [text.toUpperCase(), text.toLowerCase(), text.normalize("NFC"), text.normalize("NFD"), `${text} `, `${text}.`]) {
-        if (alike !== text && alike.length <= 16) expect(encodeSegment(alike).toLowerCase()).not.toBe(encodeSegment(text).toLowerCase());
+        if (alike !== text && alike.length <= 16) expect(encodeKeyPart(alike).toLowerCase()).not.toBe(encodeKeyPart(text).toLowerCase());
       }
     }),
   );
@@ -120,12 +120,12 @@ it("any text is encoded or refused, and decoded exactly or not at all", () => {
   fc.assert(
     fc.property(anyText, (text) => {
       try {
-        expect(decodeSegment(encodeSegment(text))).toBe(text);
+        expect(decodeKeyPart(encodeKeyPart(text))).toBe(text);
       } catch (error) {
         expect(error).toBeInstanceOf(StorageError);
       }
-      const decoded = decodeSegment(text);
-      if (decoded !== undefined) expect(encodeSegment(decoded)).toBe(text);
+      const decoded = decodeKeyPart(text);
+      if (decoded !== undefined) expect(encodeKeyPart(decoded)).toBe(text);
     }),
   );
 });

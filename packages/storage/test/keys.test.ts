@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decodeSegment, encodeSegment, joinKey, joinPrefix, storageKey, storagePrefix } from "../src/index.js";
+import { decodeKeyPart, encodeKeyPart, joinKey, joinPrefix, storageKey, storagePrefix } from "../src/index.js";
 import { expectStorageError } from "./expect-storage-error.js";
 
 /** Texts that want to be something else: a path outside, a device, another name, or a cost. */
@@ -109,7 +109,7 @@ describe("joinKey and joinPrefix", () => {
   });
 });
 
-describe("encodeSegment", () => {
+describe("encodeKeyPart", () => {
   it.each([
     ["orders-1", "orders-1"],
     ["a_b", "a_5fb"],
@@ -135,28 +135,28 @@ describe("encodeSegment", () => {
     ["con-", "con-"],
     ["con.txt", "con_2etxt"],
     ["-", "-"],
-  ])("%j is written %j", (id, segment) => {
-    expect(encodeSegment(id)).toBe(segment);
-    expect(decodeSegment(segment)).toBe(id);
+  ])("%j is written %j", (id, part) => {
+    expect(encodeKeyPart(id)).toBe(part);
+    expect(decodeKeyPart(part)).toBe(id);
   });
 
   it.each(["", "\ud800", "a\udc00b", "\udc00\ud800", "😀".repeat(75), "a".repeat(201), "A".repeat(67), "a".repeat(10_000_000)])(
     "refuses what is empty, ill-formed or too long",
     async (id) => {
-      const error = await expectStorageError(() => encodeSegment(id), "STORAGE_INVALID_KEY");
+      const error = await expectStorageError(() => encodeKeyPart(id), "STORAGE_INVALID_KEY");
       expect(error.message.length).toBeLessThan(1000);
     },
   );
 
   it("takes what just fits", () => {
     for (const id of ["a".repeat(200), `${"A".repeat(66)}bb`]) {
-      expect(encodeSegment(id)).toHaveLength(200);
-      expect(decodeSegment(encodeSegment(id))).toBe(id);
+      expect(encodeKeyPart(id)).toHaveLength(200);
+      expect(decodeKeyPart(encodeKeyPart(id))).toBe(id);
     }
   });
 });
 
-describe("decodeSegment", () => {
+describe("decodeKeyPart", () => {
   it.each([
     ["", "nothing"],
     ["a_", "a cut escape"],
@@ -175,7 +175,7 @@ describe("decodeSegment", () => {
     ["A", "upper case"],
     ["a\n", "a line end"],
     ["a".repeat(201), "too long"],
-  ])("%j is undefined: %s", (segment) => {
-    expect(decodeSegment(segment)).toBeUndefined();
+  ])("%j is undefined: %s", (part) => {
+    expect(decodeKeyPart(part)).toBeUndefined();
   });
 });

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { contentsOf, emptyTables, encodeKinesisState, type KinesisContents, type KinesisEvent } from "../../src/index.js";
+import { contentsOf, encodeKinesisState, type KinesisContents, type KinesisEvent } from "../../src/index.js";
 import { applyKinesisEvent } from "../../src/native/apply.js";
 import { kinesisEventCodec } from "../../src/native/event-codec.js";
 import { kinesisTablesCodec } from "../../src/native/tables-codec.js";
-import { tablesOf } from "../../src/native/tables.js";
+import { emptyTables, tablesOf } from "../../src/native/tables.js";
 import { kinesisState } from "../support/arbitraries.js";
 import { anyEvent, meetingEvent } from "./support/events.js";
 import { Reference } from "./support/reference.js";

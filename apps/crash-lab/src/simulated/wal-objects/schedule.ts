@@ -157,7 +157,7 @@ export class Schedule {
   #credentials(isReader: boolean, clock: Clock): S3Credentials | S3CredentialsProvider {
     const key = { accessKeyId: isReader ? READING_KEY : "key", secretAccessKey: "secret" };
     if (this.draw(2) === 0) return key;
-    return () => Promise.resolve({ ...key, expiresAt: clock.now() + ROLE_MS });
+    return () => Promise.resolve({ ...key, expiresAtMs: clock.now() + ROLE_MS });
   }
 }
 
