@@ -11,7 +11,7 @@ import { HoldfastError, type ErrorDetails } from "@holdfast/storage";
  * - `WAL_TRIMMED`: the sequence number asked for is below {@link WalError.firstSeq}.
  * - `WAL_TOO_LARGE`: a record or batch over `maxCommitBytes`; `not_applied`.
  * - `WAL_CONFLICT`: `expectedSeq` was not the next sequence number; `not_applied`.
- * - `WAL_FULL`: sequence or segment numbers have reached 2^53 − 1; `not_applied`.
+ * - `WAL_FULL`: sequence numbers have come within 1,048,576 of 2^53, or segment numbers have reached 2^53 − 1; `not_applied`.
  * - `WAL_POISONED`: an earlier write failed. Close, open again, and compare `nextSeq` with the error's `lastSeq`.
  * - `WAL_FENCED`: on object storage another writer has taken the log over. Final for this handle; what it acknowledged is kept.
  * - `WAL_CLOSED`: the log or reader is closed, `not_applied`; or the log was closed under a loop that still had records to read.
