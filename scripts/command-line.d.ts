@@ -16,6 +16,12 @@ export function exitAsCommanderSays(error: { readonly exitCode: number }): never
  */
 export function endOnSignals(): void;
 
+/**
+ * Removes a directory that this process works in, at once, and again if it is back a moment later: when a process is told to end, the
+ * threads that do its file operations go on with what they had been given.
+ */
+export function removeNow(directory: string): void;
+
 /** Reads a whole number, `least` ≤ n ≤ `most`, in decimal digits. @throws RefusedError for any other text, as all of these do. */
 export function wholeNumber(option: string, least: number, most: number): (text: string) => number;
 

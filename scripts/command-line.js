@@ -1,6 +1,6 @@
 // What the command-line programs of this repository have in common: what their exit codes mean, which values they refuse, and how they
 // end. What goes in and comes out stands in command-line.d.ts.
-import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, rmdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 export const EXIT_CODES = "Exit codes: 0 done; 1 a check failed or found damage; 2 refused, before anything was done; 130 or 143 ended by SIGINT or SIGTERM.";
@@ -35,6 +35,18 @@ export function endOnSignals() {
     });
   }
 }
+
+export function removeNow(directory) {
+  for (let round = 0; round < REMOVAL_ROUNDS; round += 1) {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SETTLING_MS);
+    if (!existsSync(directory)) return;
+  }
+  throw new Error(`${directory} cannot be removed: it is made again and again.`);
+}
+
+const REMOVAL_ROUNDS = 20;
+const SETTLING_MS = 50;
 
 export function wholeNumber(option, least, most) {
   return (text) => {

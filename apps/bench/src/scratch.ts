@@ -1,8 +1,8 @@
-import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, open, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 import { killChildren } from "./child.js";
+import { removeNow } from "../../../scripts/command-line.js";
 
 /** A directory of this run alone, gone when the run ends. */
 export interface Scratch {
@@ -24,7 +24,7 @@ export async function openScratch(root: string): Promise<Scratch> {
   const path = await mkdtemp(join(root, PREFIX));
   const remove = (): void => {
     killChildren();
-    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+    removeNow(path);
     process.off("exit", remove);
   };
   process.once("exit", remove);

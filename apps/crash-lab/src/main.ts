@@ -3,22 +3,20 @@ import { Command } from "commander";
 
 import { addCanariesCommand } from "./canaries/command.js";
 import { addRealCommands } from "./real/commands.js";
-import { RefusedError } from "./refused.js";
 import { addSimulatedCommands } from "./simulated/commands.js";
+import { endOnSignals, EXIT_CODES, exitAsCommanderSays, runProgram } from "../../../scripts/command-line.js";
 
 const program: Command = new Command("crash-lab")
-  .description("Breaks storage on command, and checks that every store survives it. Exit code 0: nothing was violated (skips are shown); 1: something was; 2: refused to run.")
+  .description("Breaks storage on command, and checks that every store survives it.")
+  .addHelpText("afterAll", `\n${EXIT_CODES} What this machine cannot do is shown as skipped, which is no failure.`)
   .showHelpAfterError()
-  // Options that are wrong are a refusal too, and no violation.
-  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2));
+  .exitOverride(exitAsCommanderSays);
 addCanariesCommand(program);
 addSimulatedCommands(program);
 addRealCommands(program);
 
-try {
+endOnSignals();
+await runProgram(async () => {
   await program.parseAsync();
-} catch (error) {
-  if (!(error instanceof RefusedError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+  return Number(process.exitCode ?? 0);
+});

@@ -15,6 +15,7 @@ import * as storageS3 from "@holdfast/storage-s3";
 import * as wal from "@holdfast/wal";
 
 import type { ModulesUnderTest } from "../simulated/store-history.js";
+import { removeNow } from "../../../../scripts/command-line.js";
 
 /** A package whose built code can be changed. */
 export type PatchablePackage = "checkpoint" | "kinesis" | "replica" | "runtime" | "snapshot" | "storage-fs" | "storage-s3" | "wal";
@@ -46,6 +47,10 @@ export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wa
  */
 export async function patchedModules(patches: readonly Patch[]): Promise<ModulesUnderTest> {
   const root = await mkdtemp(join(await realpath(tmpdir()), "holdfast-canary-"));
+  const remove = (): void => {
+    removeNow(root);
+  };
+  process.once("exit", remove);
   try {
     const packages = new Set(patches.map((it) => it.package));
     for (const name of packages) await copyPackage(name, root);
@@ -64,6 +69,7 @@ export async function patchedModules(patches: readonly Patch[]): Promise<Modules
   } finally {
     // Everything was read when it was imported.
     await rm(root, { recursive: true });
+    process.off("exit", remove);
   }
 }
 

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 
 import { startProgress } from "../real/progress.js";
-import { RefusedError } from "../refused.js";
 import { CANARIES } from "./all-canaries.js";
 import { hunt, type Hunt } from "./hunt.js";
 import { huntsTable } from "./table.js";
+import { refuseNoMatch } from "../../../../scripts/command-line.js";
 
 /** Which canaries are hunted, and where the result is written. */
 export interface CanariesOptions {
@@ -20,9 +20,9 @@ export interface CanariesOptions {
  * @returns The exit code: 0 if all were found, else 1.
  * @throws RefusedError if no canary has such a name; PatchError if a patch does not fit the code any more.
  */
-export async function runCanaries({ only = "", json }: CanariesOptions): Promise<number> {
-  const chosen = CANARIES.filter(({ name }) => name.includes(only));
-  if (chosen.length === 0) throw new RefusedError(`No canary's name contains ${JSON.stringify(only)}.`);
+export async function runCanaries({ only, json }: CanariesOptions): Promise<number> {
+  const chosen = CANARIES.filter(({ name }) => only === undefined || (only.trim() !== "" && name.includes(only)));
+  if (chosen.length === 0) refuseNoMatch("--only", JSON.stringify(only), CANARIES.map(({ name }) => name));
   const progress = startProgress();
   const startMs = performance.now();
   const hunts: Hunt[] = [];

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import { killChildren } from "./child.js";
 import { runToolNow } from "./run-tool.js";
+import { removeNow } from "../../../../scripts/command-line.js";
 
 /** A directory of this run alone, and everything that has to be undone when it ends, however it ends. */
 export interface Workspace {
@@ -21,31 +22,24 @@ export interface Workspace {
 export const scratchRoot: string = fileURLToPath(new URL("../../../../.scratch/crash-lab", import.meta.url));
 
 /**
- * Makes the directory. SIGINT and SIGTERM undo everything, end the children, and then this process. What an earlier run left behind
- * that was killed is undone first; the names of directories say whose they are, and nothing else is touched.
+ * Makes the directory. When this process ends, however that comes about, its children are ended and everything is undone. What an earlier run left
+ * behind that was killed is undone first; the names of directories say whose they are, and nothing else is touched.
  *
  * @param below - Default: {@link scratchRoot}.
  */
 export function openWorkspace(below: string = scratchRoot): Workspace {
   mkdirSync(below, { recursive: true });
   removeLeftovers(below);
-  const path = mkdtempSync(join(below, `run-${process.pid}-`));
+  const path = mkdtempSync(join(below, `crash-lab-${process.pid}-`));
   const undos: (() => void)[] = [];
   const remove = (): void => {
     killChildren();
     for (let undo = undos.pop(); undo !== undefined; undo = undos.pop()) undo();
     releaseBelow(path);
-    rmSync(path, { recursive: true, force: true, maxRetries: 3 });
-    for (const [signal, listener] of listeners) process.off(signal, listener);
+    removeNow(path);
+    process.off("exit", remove);
   };
-  const listeners = ENDING_SIGNALS.map(([signal, code]) => {
-    const listener = (): void => {
-      remove();
-      process.exit(code);
-    };
-    process.once(signal, listener);
-    return [signal, listener] as const;
-  });
+  process.once("exit", remove);
   return {
     path,
     directory: (name) => {
@@ -90,10 +84,10 @@ export function mountsBelow(directory: string, mountinfo: string): readonly stri
     .reverse();
 }
 
-const ENDING_SIGNALS = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;
 /** A loop device over a FUSE file over a directory is three; two more for what a failed step uncovers. */
 const MAX_NESTING = 5;
-const RUN_NAME = /^run-(\d+)-/;
+/** Six characters are what mkdtemp adds. */
+const RUN_NAME = /^crash-lab-(\d+)-[A-Za-z0-9]{6}$/;
 
 function removeLeftovers(below: string): void {
   for (const name of readdirSync(below)) {

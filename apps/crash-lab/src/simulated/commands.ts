@@ -1,25 +1,25 @@
 import { writeFileSync } from "node:fs";
-import { InvalidArgumentError, Option, type Command } from "commander";
+import { Option, type Command } from "commander";
 import { startProgress } from "../real/progress.js";
-import { RefusedError } from "../refused.js";
 import { ALL_PROFILES, runCampaign, type CampaignPart } from "./campaign.js";
 import { campaignText, faultCoverage, rate } from "./campaign-text.js";
 import { REAL_MODULES } from "./modules.js";
 import { PROFILES, type Profile, type ReplayOutcome } from "./store-history.js";
 import { HISTORIES } from "./stores.js";
+import { outputFile, RefusedError, wholeNumber } from "../../../../scripts/command-line.js";
 
 /** Adds the commands that run on a simulated disk. */
 export function addSimulatedCommands(program: Command): void {
   program
     .command("run", { isDefault: true })
     .description(`crashes the stores on a simulated disk; without a bound, ${QUICK_STATES.toLocaleString("en")} crash states of each`)
-    .option("--runs <number>", "at most so many scripts of each store", atLeast(1))
-    .option("--states <number>", "at most so many crash states of each store", atLeast(1))
-    .option("--seconds <seconds>", "at most so long for each store", atLeast(1))
-    .option("--seed <number>", "of the first script; the next one has the next", atLeast(0), 1)
+    .option("--runs <number>", "at most so many scripts of each store", wholeNumber("--runs", 1, MAX_NUMBER))
+    .option("--states <number>", "at most so many crash states of each store", wholeNumber("--states", 1, MAX_NUMBER))
+    .option("--seconds <seconds>", "at most so long for each store", wholeNumber("--seconds", 1, MAX_NUMBER))
+    .option("--seed <number>", "of the first script; the next one has the next", wholeNumber("--seed", 0, MAX_NUMBER), 1)
     .addOption(new Option("--store <name>", "only this store").choices(HISTORIES.map(({ name }) => name)))
     .addOption(new Option("--profile <name>", "only this disk; without it all of them, mostly posix").choices(PROFILES))
-    .option("--json <file>", "write the result to this file as well")
+    .option("--json <file>", "write the result to this file as well", outputFile("--json"))
     .action(async (options: RunOptions) => {
       process.exitCode = await run(options);
     });
@@ -100,13 +100,5 @@ function jsonResult(parts: readonly CampaignPart[]): object {
         .filter(({ hits }) => hits.length === 0)
         .map(({ kind }) => kind),
     })),
-  };
-}
-
-function atLeast(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < least || value > MAX_NUMBER) throw new InvalidArgumentError(`A whole number from ${least} to ${MAX_NUMBER}.`);
-    return value;
   };
 }

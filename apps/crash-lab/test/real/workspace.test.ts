@@ -19,15 +19,15 @@ afterEach(() => {
 
 describe("a workspace", () => {
   it("removes what a dead run has left, and nothing of one that lives or of others", async () => {
-    const dead = join(below, `run-${await deadPid()}-x`);
-    const alive = join(below, `run-${process.ppid}-x`);
-    const other = join(below, "something-else");
-    for (const directory of [dead, alive, other]) {
+    const dead = join(below, `crash-lab-${await deadPid()}-aB3xYz`);
+    const alive = join(below, `crash-lab-${process.ppid}-aB3xYz`);
+    const others = ["something-else", `run-${await deadPid()}-aB3xYz`, `crash-lab-${await deadPid()}-figures`].map((name) => join(below, name));
+    for (const directory of [dead, alive, ...others]) {
       mkdirSync(join(directory, "deep"), { recursive: true });
       writeFileSync(join(directory, "deep", "file"), "");
     }
     const workspace = openWorkspace(below);
-    expect([dead, alive, other].map((it) => existsSync(it))).toEqual([false, true, true]);
+    expect([dead, alive, ...others].map((it) => existsSync(it))).toEqual([false, true, true, true, true]);
     workspace.remove();
     expect(existsSync(workspace.path)).toBe(false);
   });
@@ -44,12 +44,13 @@ describe("a workspace", () => {
     expect(undone).toEqual(["third", "first"]);
   });
 
-  it("listens to signals only while it is open", () => {
-    const before = process.listenerCount("SIGTERM");
+  it("is gone when the process ends, and waits for that only while it is open", () => {
+    const before = process.listenerCount("exit");
     const workspace = openWorkspace(below);
-    expect(process.listenerCount("SIGTERM")).toBe(before + 1);
-    workspace.remove();
-    expect(process.listenerCount("SIGTERM")).toBe(before);
+    expect(process.listenerCount("exit")).toBe(before + 1);
+    process.listeners("exit").at(-1)?.call(process, 0);
+    expect(existsSync(workspace.path)).toBe(false);
+    expect(process.listenerCount("exit")).toBe(before);
   });
 });
 

@@ -17,6 +17,7 @@ import { Counts, publish, skippedResult, type RungResult, type Violation } from 
 import { ToolError } from "../run-tool.js";
 import { openWorkspace, type Workspace } from "../workspace.js";
 import { peers, type Peer } from "./peers.js";
+import { refuseNoMatch } from "../../../../../scripts/command-line.js";
 
 /** Options of the rung. */
 export interface CompareOptions {
@@ -32,6 +33,8 @@ export interface CompareOptions {
 
 /** Runs one script and its power cuts under each store. Answers the exit code. */
 export async function runCompare(options: CompareOptions): Promise<number> {
+  const { store } = options;
+  if (store !== undefined && chosenBy(store).length === 0) refuseNoMatch("--store", JSON.stringify(store), peers.map(({ name }) => name));
   const workspace = openWorkspace(options.directory);
   try {
     return publish(await comparePeers(options, workspace), options.json);
@@ -53,7 +56,7 @@ async function comparePeers(options: CompareOptions, workspace: Workspace): Prom
   const tallies: Tally[] = [];
   try {
     const rig = await openRig(workspace);
-    for (const peer of peers.filter(({ name }) => name.includes(options.store ?? ""))) {
+    for (const peer of options.store === undefined ? peers : chosenBy(options.store)) {
       const tally = await cutPowerOf(peer, options, rig);
       if (typeof tally === "string") skipped.push({ what: peer.name, reason: tally });
       else tallies.push(tally);
@@ -69,6 +72,10 @@ async function comparePeers(options: CompareOptions, workspace: Workspace): Prom
   const counts = Object.fromEntries(tallies.flatMap(({ name, counts: all }) => Object.entries(all.values()).map(([what, count]) => [`${name}: ${what}`, count])));
   const settings = { node: process.version, kernel: release(), ...Object.fromEntries(tallies.map(({ name, settings: it, version }) => [name, `${version}, ${it}`])) };
   return { rung: "compare", seed: options.seed, seconds: (performance.now() - started) / 1000, settings, counts, skipped, violations: tallies.flatMap(broken) };
+}
+
+function chosenBy(text: string): readonly Peer[] {
+  return text.trim() === "" ? [] : peers.filter(({ name }) => name.includes(text));
 }
 
 const IMAGE_BYTES = 64 * 2 ** 20;
