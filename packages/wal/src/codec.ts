@@ -13,8 +13,11 @@ export const bytesCodec: Codec<Uint8Array> = {
  *
  * @param schema - Any Standard Schema (zod, valibot, arktype, …) that validates synchronously. It runs on both ways: what is
  * appended must satisfy it, and what is read is its output.
- * @throws `append` and `read` report WAL_CODEC_FAILED with the sequence number, for a value that JSON cannot carry, a stored text
- * that is no JSON, and a value that the schema refuses.
+ * What is stored is the text of `JSON.stringify`, with all that it changes without a word: NaN and infinities become null, a Date its text, a
+ * Map `{}`. A schema, or types that JSON has, keep such values out.
+ *
+ * @throws `append` and `read` report WAL_CODEC_FAILED with the sequence number, for a value that JSON has no text for (`undefined`, a function,
+ * a symbol, a BigInt, a cycle), a stored text that is no JSON, and a value that the schema refuses.
  */
 export function json<Schema extends StandardSchemaV1>(schema: Schema): Codec<StandardSchemaV1.InferOutput<Schema>>;
 export function json<T = unknown>(): Codec<T>;
