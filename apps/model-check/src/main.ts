@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { isFailure, runCheck } from "./check.js";
 import type { Check, CheckKind, CheckResult } from "./check.js";
 import { fileLogChecks } from "./file-log/checks.js";
 import { objectLogChecks } from "./object-log/checks.js";
 import { count, jsonReport, markdownReport, terminalReport, traceReport } from "./report.js";
+import { EXIT_CODES, exitAsCommanderSays, outputFile, refuseNoMatch, regularExpression, RefusedError, runProgram, wholeNumber } from "../../../scripts/command-line.js";
 
 interface Options {
   readonly model?: string;
@@ -32,12 +33,14 @@ const checks: readonly Check[] = [...fileLogChecks, ...objectLogChecks];
 const program: Command = new Command("model-check")
   .description("Searches every history of the log protocols within stated bounds, and shows that each rule is needed.")
   .addOption(new Option("--model <name>", "only this model").choices([...new Set(checks.map(({ model }) => model))]))
-  .option("--only <regex>", "only configurations and rules whose name matches", parseRegExp)
-  .option("--limit <states>", "stop each search at so many states (about 275 bytes of memory each, 120 of the object log)", parseLimit)
-  .option("--json <file>", "write the results to a file as well")
+  .option("--only <regex>", "only configurations and rules whose name matches", regularExpression("--only"))
+  .option("--limit <states>", "stop each search at so many states (about 275 bytes of memory each, 120 of the object log)", wholeNumber("--limit", 1, 0x7fff_ffff))
+  .option("--json <file>", "write the results to a file as well", outputFile("--json"))
   .option("--quick", `only what takes at most ${count(QUICK_STATES)} states`)
   .option("--markdown", "print the tables as Markdown")
-  .showHelpAfterError();
+  .addHelpText("afterAll", `\n${EXIT_CODES}`)
+  .showHelpAfterError()
+  .exitOverride(exitAsCommanderSays);
 
 for (const { name, description, kinds } of COMMANDS) {
   program
@@ -50,16 +53,20 @@ program
   .argument("<name>", "a configuration or a rule")
   .description("the shortest history that breaks a promise")
   .action(trace);
-program.parse();
+await runProgram(async () => {
+  await program.parseAsync();
+  return Number(process.exitCode ?? 0);
+});
 
 function run(kinds: readonly CheckKind[]): void {
   const options = program.opts<Options>();
-  const chosen = checks.filter(({ model, kind, name, recorded }) => {
+  const possible = checks.filter(({ model, kind, recorded }) => {
     if (options.model !== undefined && options.model !== model) return false;
-    if (!kinds.includes(kind) || options.only?.test(name) === false) return false;
-    return options.quick !== true || (recorded !== undefined && recorded.states <= QUICK_STATES);
+    return kinds.includes(kind) && (options.quick !== true || (recorded !== undefined && recorded.states <= QUICK_STATES));
   });
-  if (chosen.length === 0) program.error("Nothing matches.");
+  const chosen = possible.filter(({ name }) => options.only?.test(name) ?? true);
+  if (options.only !== undefined && chosen.length === 0) refuseNoMatch("--only", String(options.only), possible.map(({ name }) => name));
+  if (chosen.length === 0) throw new RefusedError("--quick: none of these takes so few states.");
   const results = chosen.map((check) => runWithProgress(check, options.limit));
   console.log(options.markdown === true ? markdownReport(results) : terminalReport(results));
   if (options.json !== undefined) writeJson(options.json, results);
@@ -70,10 +77,7 @@ function trace(name: string): void {
   const { model, limit } = program.opts<Options>();
   const ofModel = checks.filter((check) => model === undefined || check.model === model);
   const named = ofModel.filter((check) => check.name === name);
-  if (named.length === 0) {
-    const names = ofModel.map((check) => `  ${check.name}`).join("\n");
-    program.error(`Nothing has this name. There are:\n${names}`);
-  }
+  if (named.length === 0) refuseNoMatch("trace", JSON.stringify(name), ofModel.map((check) => check.name));
   console.log(named.map((check) => traceReport(runWithProgress(check, limit))).join("\n\n"));
 }
 
@@ -101,18 +105,4 @@ function writeJson(file: string, results: readonly CheckResult[]): void {
     results: jsonReport(results),
   };
   writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
-}
-
-function parseRegExp(text: string): RegExp {
-  try {
-    return new RegExp(text);
-  } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : "Not a regular expression.");
-  }
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > 0x7fff_ffff) throw new InvalidArgumentError("A whole number from 1 on.");
-  return limit;
 }
