@@ -43,7 +43,12 @@ export interface ReplicatorOptions {
 /** A running replication. Made by {@link openReplicator}. */
 export interface Replicator extends AsyncDisposable {
   status(): ReplicatorStatus;
-  /** Resolves when everything that the source has now is in the replica. @throws What gave the replication up. REPLICA_CLOSED. `signal.reason`. */
+  /**
+   * Resolves when everything that the source shows now is in the replica. A `LogReader` of a log in files shows the newest commit only when
+   * something written behind it proves it, up to `idleMarkerMs` later: {@link Replicator.waitFor} waits for a record that is to be in it.
+   *
+   * @throws What gave the replication up. REPLICA_CLOSED. `signal.reason`.
+   */
   sync(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
   /** Resolves when the record `seq` is in the replica, durable. Does not hurry it. @throws As {@link sync}. */
   waitFor(seq: number, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
