@@ -26,7 +26,8 @@ export interface LogSettings {
 export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
   const within = (name: string, value: number | undefined, fallback: number, min: number, max: number): number =>
     wholeNumber("openLog", name, value ?? fallback, min, max);
-  const { durability = "synced", commitAlignBytes = 8 } = options;
+  const { commitAlignBytes = 8 } = options;
+  const durability = options.durability ?? "synced";
   // Callers in plain JavaScript are told what the type would have told them.
   if (![8, 4096].includes(commitAlignBytes)) throw invalid("openLog", "commitAlignBytes must be 8 or 4096");
   if (durability !== "synced" && typeof durability !== "object") throw invalid("openLog", 'durability must be "synced" or { syncEveryMs }');
@@ -40,7 +41,7 @@ export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
     startSeq,
     parent: options.parent === undefined ? undefined : parentLog(options.parent, startSeq),
     prepareAhead: options.prepareAhead ?? true,
-    syncEveryMs: durability === "synced" ? undefined : within("durability.syncEveryMs", durability.syncEveryMs, 1000, 1, 60_000),
+    syncEveryMs: durability === "synced" ? undefined : wholeNumber("openLog", "durability.syncEveryMs", durability.syncEveryMs, 1, 60_000),
     lingerMs: within("lingerMs", options.lingerMs, 0, 0, 10_000),
     packObjects: within("packObjects", options.packObjects, PACK_OBJECTS, 2, MAX_PACK_OBJECTS),
     commitTimeoutMs: within("commitTimeoutMs", options.commitTimeoutMs, 60_000, 0, 3_600_000),

@@ -509,6 +509,7 @@ describe.each(everyStore)("limits, in $name", (store) => {
       { startSeq: 2 ** 53 },
       { commitAlignBytes: 16 as 8 },
       { durability: "fast" as "synced" },
+      { durability: {} as { syncEveryMs: number } },
       { durability: { syncEveryMs: 0 } },
       { durability: { syncEveryMs: 60_001 } },
       { lingerMs: 10_001 },
