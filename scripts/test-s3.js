@@ -1,5 +1,6 @@
 // Runs the tests of storage-s3 that need a real server: against the one that HOLDFAST_S3_ENDPOINT names, or against each server
 // that this machine has or can install. Arguments: names of servers. What cannot be had is skipped, visibly.
+// Exit codes: 0 done; 1 a test failed; 2 refused, since there is no such server; 130 or 143 ended by SIGINT or SIGTERM.
 //
 // HOLDFAST_S3_ENDPOINT, _BUCKET, _ACCESS_KEY_ID, _SECRET_ACCESS_KEY, _REGION: a server to be used; the bucket must be there.
 // HOLDFAST_S3_INSTALL_SECONDS: how long one installation may take. Default 600.
@@ -16,9 +17,9 @@ const installMs = 1000 * Number(process.env.HOLDFAST_S3_INSTALL_SECONDS ?? 600);
 const running = new Set();
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]]) {
   process.once(signal, () => {
-    void Promise.all([...running].map((stop) => stop())).finally(() => process.exit(130));
+    void Promise.all([...running].map((stop) => stop())).finally(() => process.exit(code));
   });
 }
 
@@ -30,7 +31,10 @@ if (counts.failed > 0) process.exitCode = 1;
 function wanted() {
   const names = process.argv.slice(2);
   const unknown = names.filter((name) => !serverNames.includes(name));
-  if (unknown.length > 0) throw new Error(`no such server: ${unknown.join(", ")}; known are ${serverNames.join(", ")}`);
+  if (unknown.length > 0) {
+    console.error(`no such server: ${unknown.join(", ")}; known are ${serverNames.join(", ")}`);
+    process.exit(2);
+  }
   return names.length > 0 ? names : serverNames;
 }
 
