@@ -1,4 +1,5 @@
 import { encodeUtf8 } from "@holdfast/bytes";
+import { encodeKeyPart } from "@holdfast/storage";
 import type { CheckpointState } from "./checkpoint-state.js";
 import { CheckpointError, invalidArgument } from "./errors.js";
 import { HEADER_BYTES, layOutCheckpoint, type CheckpointBody, type ReadCheckpoint } from "./format/envelope.js";
@@ -13,10 +14,10 @@ export interface EncodedCheckpoint {
   readonly body: CheckpointBody;
 }
 
-/** Throws as `encodeCheckpointState` does, also for metadata. */
+/** Throws as `encodeCheckpointState` does, also for metadata, and STORAGE_INVALID_KEY for a stream id of which there is no name. */
 export function encodeCheckpoint(state: CheckpointState): EncodedCheckpoint {
   const { streamId, sequence } = state.id;
-  if (/\p{Surrogate}/u.test(streamId)) throw invalidArgument("save", "the stream id has a lone surrogate");
+  encodeKeyPart(streamId);
   const prepared = prepareState(state);
   const metadata = encodeMetadata(sortedByName("metadata", state.metadata).map(({ name, value }) => [name, textOf(value)]));
   if (prepared.bytes + metadata.length > MAX_BYTES) {

@@ -57,7 +57,8 @@ export interface CheckpointStore {
    * themselves.
    *
    * @returns The highest sequence that is stored.
-   * @throws What the storage says. CHECKPOINT_FENCED, retryable, if others were faster too many times.
+   * @throws STORAGE_INVALID_KEY, as every call, for a stream id of which `encodeKeyPart` of the storage package makes no name. What the storage
+   * says. CHECKPOINT_FENCED, retryable, if others were faster too many times.
    */
   open(streamId: string, options?: CallOptions): Promise<{ readonly latestSequence: bigint | undefined }>;
   /**

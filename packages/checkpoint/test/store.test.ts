@@ -157,7 +157,8 @@ describe.each(backends)("checkpoints on %s", (_, backend) => {
     expect([...(await store.streams())].sort()).toEqual([...names].sort());
     for (const [index, name] of names.entries()) expect((await store.latest(name)).checkpoint?.state).toEqual(stateOf(BigInt(index), index, name));
     for (const name of ["", "\ud800", "x".repeat(201)]) {
-      expect(await store.latest(name).catch((error: unknown) => (error as { code: string }).code)).toBe("STORAGE_INVALID_KEY");
+      const calls = [store.open(name), store.latest(name), store.get(name, 1n), store.list(name), store.count(name), store.deleteBefore(name, 1n), store.save(stateOf(1n, 1, name))];
+      for (const call of await Promise.allSettled(calls)) expect(call).toMatchObject({ status: "rejected", reason: { code: "STORAGE_INVALID_KEY" } });
     }
     await store.close();
   });

@@ -25,7 +25,8 @@ import type { Codec, FollowOptions, LogBatch, LogParent, LogReader, LogReaderOpt
  * arrives at the latest `idleMarkerMs` of the writer after it was acknowledged; after the writer's crash, when the log is opened
  * for writing. On object storage what is there is durable.
  *
- * @throws WAL_CORRUPT, WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION, WAL_NOT_A_LOG, WAL_READ_FAILED, WAL_INVALID_ARGUMENT.
+ * @throws WAL_CORRUPT, WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION, WAL_NOT_A_LOG, WAL_READ_FAILED, WAL_INVALID_ARGUMENT;
+ * STORAGE_INVALID_KEY for a `prefix` that is none.
  */
 export function openLogReader(options: LogReaderOptions & { readonly codec?: undefined }): Promise<LogReader>;
 export function openLogReader<T>(options: LogReaderOptions<T> & { readonly codec: Codec<T> }): Promise<LogReader<T>>;

@@ -14,7 +14,7 @@ import type { Codec, Log, LogOptions } from "./types.js";
  * @param options - See {@link LogOptions}.
  * @throws STORAGE_LOCKED if another writer holds the lock; WAL_FENCED if others are faster for `takeoverTimeoutMs`; WAL_CORRUPT,
  * WAL_SEGMENT_MISSING, WAL_UNSUPPORTED_VERSION, WAL_NOT_A_LOG, with nothing changed; WAL_READ_FAILED if the storage could not be
- * read; WAL_INVALID_ARGUMENT.
+ * read; WAL_INVALID_ARGUMENT; STORAGE_INVALID_KEY for a `prefix` that is none.
  */
 export function openLog(options: LogOptions & { readonly codec?: undefined }): Promise<Log>;
 export function openLog<T>(options: LogOptions<T> & { readonly codec: Codec<T> }): Promise<Log<T>>;

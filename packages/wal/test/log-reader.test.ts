@@ -436,6 +436,7 @@ describe("a reader elsewhere", () => {
     await place.put("orders/notes.txt", bytesOf("mine"));
     const storage = await place.open();
     await walError(openLogReader({ storage, prefix: "orders" }), "WAL_NOT_A_LOG");
+    await expect(openLogReader({ storage, prefix: "../orders" })).rejects.toMatchObject({ code: "STORAGE_INVALID_KEY" });
     for (const pollMs of [0, 1.5, 60_001]) await walError(openLogReader({ storage, prefix: storagePrefix("other"), pollMs }), "WAL_INVALID_ARGUMENT");
     const reason = new Error("enough");
     await expect(openLogReader({ storage, prefix: "other", signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
