@@ -14,7 +14,7 @@ export interface Canary {
   readonly why: string;
   /** As what it may be reported: the lab tells the first promise that it finds broken. */
   readonly expects: readonly Invariant[];
-  /** The seed that random histories begin with, where those before it take minutes and do not meet it. Default: 1. */
+  /** The seed that random histories begin with, where those before it take seconds of processor time or minutes, and do not meet it. Default: 1. */
   readonly firstSeed?: number | undefined;
   /** Name of the scene that meets it, where random histories of the store do not, or only after minutes. */
   readonly scene?: string | undefined;

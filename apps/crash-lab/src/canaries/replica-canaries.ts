@@ -10,6 +10,7 @@ export const replicaCanaries: readonly Canary[] = [
     patches: [{ package: "wal", file: "head-segment.js", find: "this.#prove(proven);", replace: "this.#prove(Infinity);" }],
     why: "After a power loss the replica has what the log never had.",
     expects: ["I15"],
+    firstSeed: 19,
   },
   {
     name: "record in the replica before its segment is",

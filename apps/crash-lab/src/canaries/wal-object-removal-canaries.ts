@@ -55,6 +55,7 @@ export const walObjectRemovalCanaries: readonly Canary[] = [
     patches: [{ package: "wal", file: "object-create.js", find: "if (!(found instanceof Uint8Array))\n        throw undecided(objects, key, answer.error);", replace: "if (!(found instanceof Uint8Array))\n        return;" }],
     why: "What should have taken the place of the removed is not there.",
     expects: ["I1", "I4", "I5", "I15"],
+    firstSeed: 79,
   },
   {
     name: "trim removes every floor but its own",

@@ -9,6 +9,7 @@ export const walObjectWriterCanaries: readonly Canary[] = [
     patches: [{ package: "wal", file: "object-claim.js", find: "if (!(await objects.hasAfter(position, signal)))", replace: "if (true)" }],
     why: "A claim that came late lies where a commit was removed, and its writer writes beside the log.",
     expects: ["I1", "I13"],
+    firstSeed: 90,
   },
   {
     name: "ambiguous answer taken as success",
