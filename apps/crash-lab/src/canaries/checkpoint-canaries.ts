@@ -37,6 +37,7 @@ export const checkpointCanaries: readonly Canary[] = [
     ],
     why: "After a crash in between the state stands there again that another has replaced.",
     expects: ["I3", "I8"],
+    firstSeed: 45,
   },
   {
     name: "damaged checkpoint passed over silently",
