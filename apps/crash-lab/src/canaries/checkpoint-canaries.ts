@@ -10,6 +10,7 @@ export const checkpointCanaries: readonly Canary[] = [
     patches: [checkpoint("format/envelope.js", "if (new ByteReader(bytes, end).u32() !== checksum(bytes))", "if (false)")],
     why: "A harmed state is restored.",
     expects: ["I2", "I3"],
+    firstSeed: 9,
   },
   {
     name: "entry created beside the checkpoint",
@@ -62,6 +63,7 @@ export const checkpointCanaries: readonly Canary[] = [
     patches: [checkpoint("claim-stream.js", "if (isCreated && newestOf(await listEntries(context, position, signal, 1)) === 0)", "if (isCreated)")],
     why: "A claim lies where an entry was removed, and its owner saves beside the stream.",
     expects: ["I1", "I5", "I11", "I13"],
+    firstSeed: 155,
   },
   {
     name: "claims of a stream removed",
