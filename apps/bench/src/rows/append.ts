@@ -1,3 +1,6 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
 import { collectGarbage } from "../garbage.js";
 import { differences, inRounds, ratios, type Contestant } from "../pairs.js";
 import { floorNames } from "../peers/all.js";
@@ -56,6 +59,7 @@ export function appendFamily(workload: AppendWorkload, peers: readonly (Peer | M
       const directory = await context.scratch.directory("floor");
       const bytes = frameBytes(workload.appenders * workload.batch, RECORD_BYTES);
       const floor = await openFloor(directory, bytes, Math.ceil(FLOOR_FILE_BYTES / bytes));
+      const resident = await openResidents([logPeer, ...present], context);
       try {
         const commits = await calibrate(floor, bytes, context);
         const contestants = [
@@ -74,11 +78,38 @@ export function appendFamily(workload: AppendWorkload, peers: readonly (Peer | M
         });
         return names.slice(1).map((name) => rowAgainst(name, workload, figures, peers));
       } finally {
+        await resident.close();
         await floor.close();
         await context.scratch.discard(directory);
       }
     },
   };
+}
+
+/**
+ * Opens a store of each, which stays open and idle beside the runs, as in a process that has stores for as long as it lives. Each run has a new store, and all garbage is
+ * collected before it: V8 then forgets the shapes of objects of which none is left, and with them the code compiled for these, which no such process has to pay for.
+ */
+async function openResidents(peers: readonly Peer[], context: BenchContext): Promise<{ close(): Promise<void> }> {
+  const directory = await context.scratch.directory("residents");
+  const stores: RecordStore[] = [];
+  const close = async (): Promise<void> => {
+    for (const store of stores) await store.close();
+    await context.scratch.discard(directory);
+  };
+  try {
+    for (const [index, peer] of peers.entries()) {
+      const root = join(directory, String(index));
+      await mkdir(root);
+      const store = await peer.open(root);
+      stores.push(store);
+      await store.append(recordAt(recordsOf(context.seed), 0));
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { close };
 }
 
 /** Space for the floor's file; its loop goes round in it. */
