@@ -3,7 +3,7 @@ import { FOLD_STEP_BYTES, foldModule } from "./fold-module.js";
 
 /**
  * CRC-32C of long inputs by exclusive or alone (Russell 2024, "Chorba: A novel CRC32 implementation", arXiv:2412.16398), in WebAssembly
- * with vectors of 16 bytes: two to three times as fast as one chain of the processor's own CRC instruction.
+ * with vectors of 16 bytes: 1.6 to 2.6 times as fast as one chain of the processor's own CRC instruction.
  *
  * The polynomial of CRC-32C divides x^5275 + x^4508 + x^2751 + 1. So does it, squared three times, with eight times the exponents, which are bytes
  * then: a byte may be taken out of the message when it is added to those 767, 2,524 and 5,275 bytes behind it, and the CRC stays
