@@ -100,6 +100,19 @@ export function ignoreBody(response: HttpResponse): void {
 /** Proxies change these, so they are not signed. No coding: what is stored is what comes. */
 const UNSIGNED_HEADERS = { "accept-encoding": "identity", "user-agent": "holdfast-storage-s3" };
 
+/**
+ * The ETag of what a PUT made; nothing else of the answer counts. Every store gives one, but whatever stands before a store may
+ * answer 200 to anything, and has passed the PUT on or not.
+ *
+ * @throws RequestFailure `BadAnswer`, with outcome `unknown`, if there is none.
+ */
+export function takeEtag(response: HttpResponse): string {
+  response.discard();
+  const { etag = "" } = response.headers;
+  if (etag === "") throw badAnswer(`a PUT was answered ${response.status} without an ETag: this is no object store, or something before it answers in its place; check the endpoint`);
+  return etag;
+}
+
 /** @throws RequestFailure `BadAnswer` for a header that has to be there. */
 export function requireHeader(response: HttpResponse, name: string): string {
   const value = response.headers[name];

@@ -1,6 +1,6 @@
 import { onAbort } from "@holdfast/storage";
 import { CHECKSUM_HEADER, checksumOf } from "./checksum.js";
-import { ignoreBody, requireHeader } from "./client.js";
+import { ignoreBody, takeEtag } from "./client.js";
 import { badAnswer, RequestFailure, storageError, toStorageError } from "./errors.js";
 import { newWriteId } from "./object-store.js";
 import { readXml } from "./responses.js";
@@ -72,10 +72,7 @@ export async function sendPart({ writing, id }: Upload, number: number, bytes: U
     headers: { [CHECKSUM_HEADER]: checksum },
     body: bytes,
   } as const;
-  const etag = await store.client.send(request, signal, (response) => {
-    response.discard();
-    return requireHeader(response, "etag");
-  });
+  const etag = await store.client.send(request, signal, takeEtag);
   return { number, etag, checksum, size: bytes.byteLength };
 }
 

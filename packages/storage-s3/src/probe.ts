@@ -40,7 +40,7 @@ export class Probe {
   /** @throws STORAGE_UNSUPPORTED_STORE, which names the header that was ignored; what kept the trial from being made. */
   async requireConditionalPut(failure: Failure): Promise<void> {
     const findings = this.#findings;
-    findings.conditionalPut ??= this.#inRounds((name) => tryTaken(this.#store, name)).then(() => this.#inRounds((name) => tryRace(this.#store, name)));
+    findings.conditionalPut ??= this.#inRounds(tryTaken).then(() => this.#inRounds(tryRace));
     try {
       await findings.conditionalPut;
     } catch (error) {
@@ -53,7 +53,7 @@ export class Probe {
   /** Whether the completion of an upload in parts can be conditional. @throws What kept the trial from being made. */
   async hasConditionalParts(failure: Failure): Promise<boolean> {
     const findings = this.#findings;
-    findings.conditionalParts ??= this.#inRounds((name) => tryConditionalParts(this.#store, name));
+    findings.conditionalParts ??= this.#inRounds(tryConditionalParts);
     try {
       return await findings.conditionalParts;
     } catch (error) {
@@ -63,30 +63,48 @@ export class Probe {
   }
 
   /** A lost or doubled answer proves nothing either way: the trial is made again, with a name that nobody used. */
-  #inRounds<T>(trial: (name: string) => Promise<T | undefined>): Promise<T> {
+  #inRounds<T>(trial: Trial<T>): Promise<T> {
     const work = this.#tryInRounds(trial);
     // It goes on when whoever asked for it gives up.
     this.#store.inBackground(work.then(noop, noop));
     return work;
   }
 
-  async #tryInRounds<T>(trial: (name: string) => Promise<T | undefined>): Promise<T> {
+  async #tryInRounds<T>(trial: Trial<T>): Promise<T> {
+    const doubts: { last?: RequestFailure } = {};
+    const store: TrialStore = {
+      ...this.#store,
+      onDoubt(failure) {
+        doubts.last = failure;
+      },
+    };
     for (let round = 1; round <= MAX_ROUNDS; round += 1) {
       const name = `${this.#directory}${newWriteId(this.#store.random)}`;
       try {
-        const found = await trial(name);
+        const found = await trial(store, name);
         if (found !== undefined) return found;
       } finally {
         this.#store.inBackground(removeQuietly(this.#store, [name, `${name}-free`]));
       }
     }
-    throw new RequestFailure(`${MAX_ROUNDS} trials of conditional writes came to no clear result, as answers were lost`, {
+    const { last } = doubts;
+    throw new RequestFailure(`${MAX_ROUNDS} trials of conditional writes came to no clear result; the last doubt: ${last?.message ?? "none"}`, {
       code: "NoAnswer",
       outcome: "not_applied",
       transient: true,
+      cause: last,
     });
   }
 }
+
+/** Where trials are made. */
+interface TrialStore extends ObjectStore {
+  /** Is told of each answer that proves nothing. */
+  readonly onDoubt: (failure: RequestFailure) => void;
+}
+
+/** Answers `undefined` where it proved nothing. */
+type Trial<T> = (store: TrialStore, name: string) => Promise<T | undefined>;
 
 const allFindings = new WeakMap<HttpPort, Map<string, BucketFindings>>();
 /** Enough also where every third answer is lost. */
@@ -106,7 +124,7 @@ class Unsupported extends Error {}
 type Creation = "made" | "taken" | "lost";
 
 /** Is an object that is there protected? @returns `undefined` where an answer was lost. @throws Unsupported. */
-async function tryTaken(store: ObjectStore, name: string): Promise<true | undefined> {
+async function tryTaken(store: TrialStore, name: string): Promise<true | undefined> {
   const first = newWriteId(store.random);
   if ((await create(store, name, first)) !== "made") return undefined;
   const second = await create(store, name, newWriteId(store.random));
@@ -117,7 +135,7 @@ async function tryTaken(store: ObjectStore, name: string): Promise<true | undefi
 }
 
 /** Does one of many at the same time win? @returns `undefined` where too many answers were lost. @throws Unsupported. */
-async function tryRace(store: ObjectStore, name: string): Promise<true | undefined> {
+async function tryRace(store: TrialStore, name: string): Promise<true | undefined> {
   const race = await Promise.all(
     Array.from({ length: RACERS }, async () => {
       const writeId = newWriteId(store.random);
@@ -136,7 +154,7 @@ async function tryRace(store: ObjectStore, name: string): Promise<true | undefin
 }
 
 /** Whether the last step of an upload in parts is refused where an object is. `undefined` where an answer was lost. */
-async function tryConditionalParts(store: ObjectStore, name: string): Promise<boolean | undefined> {
+async function tryConditionalParts(store: TrialStore, name: string): Promise<boolean | undefined> {
   if ((await create(store, name, newWriteId(store.random))) !== "made") return undefined;
   const late = await createInParts(store, name, newWriteId(store.random));
   if (late === "lost") return undefined;
@@ -150,7 +168,7 @@ async function tryConditionalParts(store: ObjectStore, name: string): Promise<bo
   return head?.writeId === writeId;
 }
 
-async function create(store: ObjectStore, name: string, writeId: string): Promise<Creation> {
+async function create(store: TrialStore, name: string, writeId: string): Promise<Creation> {
   try {
     return await decided(store, (signal) => tryPut(writingOf(store, name), writeId, CONTENT, signal));
   } catch (error) {
@@ -159,7 +177,7 @@ async function create(store: ObjectStore, name: string, writeId: string): Promis
   }
 }
 
-async function createInParts(store: ObjectStore, name: string, writeId: string): Promise<Creation | "refused"> {
+async function createInParts(store: TrialStore, name: string, writeId: string): Promise<Creation | "refused"> {
   const writing = writingOf(store, name);
   try {
     const upload = { writing, id: await begin(writing, writeId) };
@@ -177,7 +195,7 @@ async function createInParts(store: ObjectStore, name: string, writeId: string):
 }
 
 /** Tries again only after a refusal: what may have been done must not be done by another attempt of the same name. */
-async function decided(store: ObjectStore, attempt: (signal: AbortSignal) => Promise<void>): Promise<Creation> {
+async function decided(store: TrialStore, attempt: (signal: AbortSignal) => Promise<void>): Promise<Creation> {
   return store.client.retry(undefined, async (signal): Promise<Creation> => {
     try {
       await attempt(signal);
@@ -186,7 +204,10 @@ async function decided(store: ObjectStore, attempt: (signal: AbortSignal) => Pro
       if (!(error instanceof RequestFailure)) throw error;
       if (isTaken(error)) return "taken";
       // An upload is gone when it is complete: the completion was sent twice on its way.
-      if (error.outcome === "unknown" || error.code === "NoSuchUpload") return "lost";
+      if (error.outcome === "unknown" || error.code === "NoSuchUpload") {
+        store.onDoubt(error);
+        return "lost";
+      }
       throw error;
     }
   });

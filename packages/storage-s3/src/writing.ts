@@ -1,5 +1,5 @@
 import { CHECKSUM_HEADER, checksumOf } from "./checksum.js";
-import { ignoreBody } from "./client.js";
+import { takeEtag } from "./client.js";
 import { RequestFailure, storageError, toStorageError, type Failure } from "./errors.js";
 import { newWriteId, WRITE_ID_HEADER, type ObjectStore } from "./object-store.js";
 import { tryHead } from "./reading.js";
@@ -27,7 +27,7 @@ export async function putObject(writing: Writing, bytes: Uint8Array): Promise<vo
 /** The PUT of an object, in one attempt. */
 export async function tryPut(writing: Writing, writeId: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   const headers = { ...conditionOf(writing), ...objectHeaders(writeId), [CHECKSUM_HEADER]: checksumOf(bytes) };
-  await writing.store.client.attempt({ method: "PUT", key: writing.name, headers, body: bytes }, signal, ignoreBody);
+  await writing.store.client.attempt({ method: "PUT", key: writing.name, headers, body: bytes }, signal, takeEtag);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { HttpPortError, type HttpRequest, type HttpResponse } from "@holdfast/storage/ports";
+import { HttpPortError, type HttpPort, type HttpRequest, type HttpResponse } from "@holdfast/storage/ports";
 import { recordedAdversary } from "@holdfast/storage-sim";
 import { parseObjectPlan, type ObjectFaultKind } from "@holdfast/storage-sim/object-store";
 import { describe, expect, it } from "vitest";
@@ -161,6 +161,56 @@ describe("replace", () => {
     const it = sim({ quirks: { ignoresConditions: "always" } });
     await it.run(it.backend().replace(key(), bytes("x")));
     expect(it.store.requests).toBe(1);
+  });
+});
+
+describe("a 200 without an ETag", () => {
+  /** Stands between backend and store: answers the first PUT with a bare 200, whether it passes it on or not. */
+  const between = (it: Sim, { passesOn }: { readonly passesOn: boolean }): HttpPort => {
+    const port = it.store.port();
+    let isFirst = true;
+    return {
+      ...port,
+      async request(sent) {
+        if (sent.method !== "PUT" || !isFirst) return port.request(sent);
+        isFirst = false;
+        const answer = passesOn ? await port.request(sent) : await scriptedPort(() => ({ status: 200 })).request(sent);
+        return { ...answer, headers: { "content-length": "0" } };
+      },
+    };
+  };
+
+  it.each(["create", "replace"] as const)("is no %s: something else answers for the store, and may have written or not", async (operation) => {
+    const it = sim();
+    const port = scriptedPort(() => ({ status: 200 }));
+    const error = storageErrorOf(await it.failure(it.backend({ ...trusted, port, attempts: 2 })[operation](key(), bytes("mine"))));
+    expect(error).toMatchObject({ code: "STORAGE_WRITE_FAILED", operation, key: key(), outcome: "unknown", retryable: true });
+    expect(error.message).toContain("200 without an ETag");
+    expect(port.sent.map(({ method }) => method)).toEqual(["PUT", "PUT"]);
+  });
+
+  it("is looked into: the object was written, and its writer is told so", async () => {
+    const it = sim();
+    const entry = await it.run(it.backend({ ...trusted, port: between(it, { passesOn: true }) }).create(key(), bytes("mine")));
+    expect(entry).toMatchObject({ key: key(), size: 4 });
+    expect(it.store.exchanges.map(({ operation, status }) => `${operation} ${status}`)).toEqual(["PutObject 200", "PutObject 412", "HeadObject 200"]);
+  });
+
+  it.each(["create", "replace"] as const)("is looked into: no %s came through, so it is sent again", async (operation) => {
+    const it = sim();
+    const entry = await it.run(it.backend({ ...trusted, port: between(it, { passesOn: false }) })[operation](key(), bytes("mine")));
+    expect(entry).toMatchObject({ key: key(), size: 4 });
+    expect(text(it.store.objects.get(key())?.bytes)).toBe("mine");
+    expect(puts(it)).toBe(1);
+  });
+
+  it("is named where the trial of conditional writes meets nothing else, and nothing was written", async () => {
+    const it = sim();
+    const port = scriptedPort(() => ({ status: 200 }));
+    const error = storageErrorOf(await it.failure(it.backend({ port }).create(key(), bytes("mine"))));
+    expect(error).toMatchObject({ code: "STORAGE_WRITE_FAILED", outcome: "not_applied", retryable: true });
+    expect(error.message).toContain("200 without an ETag");
+    expect(port.sent.filter(({ url }) => url.endsWith(key()))).toEqual([]);
   });
 });
 
