@@ -1,4 +1,5 @@
 import { Violation } from "../simulated/violation.js";
+import { withOwn } from "../simulated/with-own.js";
 import type { Scene } from "./directed-history.js";
 import { inFlightWrite } from "./directed-torn.js";
 import { LogStage } from "./log-stage.js";
@@ -89,13 +90,3 @@ const FRAME_AND_LENGTH_BYTES = 48 + 4;
 const FIRST_RECORD_OFFSET = 8192 + FRAME_AND_LENGTH_BYTES;
 /** What is read at once: a window, or one commit. */
 const READ_AT_ONCE_BYTES = 2 * 1024 * 1024 + 4096;
-
-/** An object with some methods of its own, and the others of another one. */
-function withOwn<T extends object>(object: T, own: Partial<T>): T {
-  return new Proxy(object, {
-    get(target, name): unknown {
-      const value: unknown = Reflect.get(own, name) ?? Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}

@@ -201,6 +201,29 @@ export const walWriterCanaries: readonly Canary[] = [
     expects: ["I5"],
   },
   {
+    name: "segments in use are asked for before a removal",
+    invariant: "I4",
+    store: "wal",
+    patches: [
+      tidier(
+        "const files = this.#files;\n        await files.remove(",
+        "const files = this.#files;\n        const history = new Set(this.#found.chain.segments.map((segment) => segment.number));\n        await files.remove(",
+      ),
+      tidier("        const history = new Set(this.#found.chain.segments.map((segment) => segment.number));\n        // Voids", "        // Voids"),
+    ],
+    why: "A segment that is begun and filled while older ones are removed looks as if this handle had given it up.",
+    expects: ["I1", "I4", "I5"],
+    firstSeed: 504,
+  },
+  {
+    name: "first answer before leftovers are removed",
+    invariant: "I10",
+    store: "wal",
+    patches: [writer("return isFirst ? this.#removed() : undefined;", "return undefined;")],
+    why: "A process that dies behind its first answer has removed nothing: each such life leaves one more file.",
+    expects: ["I10"],
+  },
+  {
     name: "removes for a floor that is only seen",
     invariant: "I10",
     store: "wal",
@@ -278,6 +301,10 @@ function segment(find: string, replace: string): Patch {
 
 function writer(find: string, replace: string): Patch {
   return { package: "wal", file: "file-writer.js", find, replace };
+}
+
+function tidier(find: string, replace: string): Patch {
+  return { package: "wal", file: "file-tidier.js", find, replace };
 }
 
 function format(file: string, find: string, replace: string): Patch {

@@ -13,8 +13,12 @@ export interface SimulatedStore<L extends Ledger<L>> {
   readonly optionWords: readonly string[];
   /** Letters of its steps. */
   readonly stepLetters: readonly string[];
-  /** Options for a new trial. */
-  drawOptions(draw: Draw): readonly string[];
+  /**
+   * Options for a new trial.
+   *
+   * @param drawApart - Draws the words that came later, so that the scripts of seeds do what they did before.
+   */
+  drawOptions(draw: Draw, drawApart: Draw): readonly string[];
   /** What the first process does. `size` is about how many operations. */
   drawScript(draw: Draw, options: readonly string[], size: number): readonly Step[];
   /** What the process does that comes last, when faults are over: it opens the store, looks at everything and goes on. */

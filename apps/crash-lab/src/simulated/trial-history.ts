@@ -34,7 +34,8 @@ function checked<L extends Ledger<L>>(trial: Trial, { name, optionWords, stepLet
 
 async function runTree<L extends Ledger<L>>(store: SimulatedStore<L>, { modules, profile, seed, maxStates }: Lab): Promise<HistoryOutcome> {
   const draw = seededDraw(seed);
-  const options = [...drawDiskOptions(draw, seededDraw(-1 - seed)), ...store.drawOptions(draw)];
+  const drawApart = seededDraw(-1 - seed);
+  const options = [...drawDiskOptions(draw, drawApart), ...store.drawOptions(draw, drawApart)];
   const steps = store.drawScript(draw, options, 2 + draw(5));
   const bare: Omit<Trial, "lives"> = { store: store.name, profile, chance: seed, options, faults: [] };
   const rehearsed = await rehearse(store, bare, steps, modules);

@@ -2,6 +2,7 @@ import type { FsBackend } from "@holdfast/storage-fs";
 import type { Adversary, SimDisk, SimProcess } from "@holdfast/storage-sim";
 import type { AppendOptions, Log, LogOptions } from "@holdfast/wal";
 import { hasCode, type HoldfastError } from "@holdfast/storage";
+import type { FsPort } from "@holdfast/storage/ports";
 import type { Life } from "../life.js";
 import { RunningSteps } from "../running-steps.js";
 import type { Step } from "../trial.js";
@@ -10,6 +11,7 @@ import { expectedError } from "./log-errors.js";
 import type { LogLedger, Offer } from "./log-ledger.js";
 import { IDLE_MARKER_MS, LATE_START, PREFIX, ROOT, SYNC_EVERY_MS } from "./log-place.js";
 import { Readers } from "./log-readers.js";
+import { slowlyRemoving } from "./slow-removal.js";
 
 /** One life of a process that writes a log. */
 export class LogLife {
@@ -76,7 +78,7 @@ export class LogLife {
     const before = faults === "honest" ? undefined : { hits: hitsOn(disk), disk: disk.crash({ kind: "process", adversary: asItIs }) };
     let log: Log;
     try {
-      this.#storage = await modules.storageFs.fsBackend({ root: ROOT, port: this.#process.port, clock, random: this.#life.random() });
+      this.#storage = await modules.storageFs.fsBackend({ root: ROOT, port: this.#port(), clock, random: this.#life.random() });
       log = await modules.wal.openLog({ ...logOptions(options), storage: this.#storage, prefix: PREFIX, clock, random: this.#life.random() });
     } catch (error) {
       const { code } = expectedError(error, "opening", { faults, calm });
@@ -112,10 +114,19 @@ export class LogLife {
       if (seq !== nextSeq) throw new Violation("I7", `appended at ${seq}, and ${nextSeq} was the next number`);
       if (this.#poisoned) throw new Violation("I9", `record ${seq} is acknowledged by a log that is poisoned`);
       ledger.acknowledge(offer, !this.#isRelaxed || options.durability === "synced");
+      if (this.#calm && !this.#isRelaxed) this.#checkVoidsGone(log);
     } catch (error) {
       if (conflicts && hasCode(error, "WAL_CONFLICT")) ledger.withdraw(offer);
       else this.#refused(error, "append", offer);
     }
+  }
+
+  /** A process that ends behind its first answer each time must not leave more and more files. */
+  #checkVoidsGone({ recovery }: Log): void {
+    if (recovery.voidSegments.length === 0) return;
+    const files = this.#life.disk.files();
+    const left = recovery.voidSegments.find((key) => files.has(`${ROOT}/${key}`));
+    if (left !== undefined) throw new Violation("I10", `an append is acknowledged, and ${left}, which an interrupted opening left, is still there`);
   }
 
   async #sync(log: Log): Promise<void> {
@@ -164,6 +175,12 @@ export class LogLife {
     const records = await this.#readers.all(log, this.#calm);
     this.#life.ledger.synced(log.durableSeq);
     for (const { seq, value } of records ?? []) this.#life.ledger.deliver(seq, value);
+  }
+
+  /** The file system as the log's process sees it. */
+  #port(): FsPort {
+    const { clock, options } = this.#life;
+    return options.has("slow") ? slowlyRemoving(this.#process.port, clock) : this.#process.port;
   }
 
   /** Another process, and this one, try to open what is open. */
@@ -237,7 +254,7 @@ function logOptions(words: ReadonlySet<string>): Partial<LogOptions> & { readonl
     prepareAhead: words.has("ahead"),
     commitAlignBytes: words.has("align") ? 4096 : 8,
     startSeq: words.has("late") ? LATE_START : 1,
-    ...(words.has("small") ? { segmentBytes: 16 * 1024 } : {}),
+    ...(words.has("small") || words.has("slow") ? { segmentBytes: 16 * 1024 } : {}),
     ...(words.has("relaxed") ? { durability: { syncEveryMs: SYNC_EVERY_MS } } : {}),
   };
 }

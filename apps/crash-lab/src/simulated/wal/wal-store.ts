@@ -18,11 +18,11 @@ export const walStore: SimulatedStore<LogLedger> = {
   faultKinds: [
     "fail", "failAfter", "failPartly", "drop", "lie", "lost", "misdirect", "short", "flip", "rot", "zero", "unreadable", "shuffle", "evict", "readOnly",
   ],
-  optionWords: ["relaxed", "small", "align", "ahead", "late", "retrim"],
+  optionWords: ["relaxed", "small", "align", "ahead", "late", "retrim", "slow"],
   stepLetters: ["o", "a", "d", "e", "s", "t", "w", "r", "c", "u", "l", "f", "v", "h"],
-  // With `retrim` a trim that finds nothing to do has to last too.
-  drawOptions: (draw) =>
-    drawWords(draw, [
+  // With `retrim` a trim that finds nothing to do has to last too. With `slow` removing a file takes long, and the log fills segments meanwhile.
+  drawOptions: (draw, drawApart) => [
+    ...drawWords(draw, [
       ["relaxed", 3],
       ["small", 6],
       ["align", 5],
@@ -30,10 +30,13 @@ export const walStore: SimulatedStore<LogLedger> = {
       ["late", 10],
       ["retrim", 2],
     ]),
+    ...drawWords(drawApart, [["slow", 16]]),
+  ],
   drawScript(draw, options, size) {
     const words = ["o"];
     if (draw(8) === 0) words.push("f");
-    while (words.length <= size) words.push(drawWord(draw, options));
+    const length = options.includes("slow") ? size + SEGMENTS_FILLED : size;
+    while (words.length <= length) words.push(drawWord(draw, options));
     return parseSteps(words.join(" "));
   },
   drawSettling: (draw) => OTHERS[draw(8 * OTHERS.length)] ?? (draw(3) === 0 ? GOING_ON : USUAL),
@@ -42,13 +45,16 @@ export const walStore: SimulatedStore<LogLedger> = {
   live: (life) => new LogLife(life).run(),
 };
 
+/** How many more steps there are where removals are slow: enough to fill some segments before one, and some during it. */
+const SEGMENTS_FILLED = 5;
+
 /** Mostly the short way, which is the fast one: to open, and to read everything. */
 const USUAL: readonly Step[] = parseSteps("h o");
 const GOING_ON: readonly Step[] = parseSteps("h o a9");
 const OTHERS: readonly (readonly Step[])[] = ["h l o a9", "h l o a9", "h o a9 c r", "h o c a9 r", "h l o r w60 l", "h o a5 &a7 t2 f w300 a5 c", "h o v"].map(parseSteps);
 
 function drawWord(draw: Draw, options: readonly string[]): string {
-  const size = (): number => drawSize(draw, options.includes("small"));
+  const size = (): number => (options.includes("slow") ? 3000 + draw(4000) : drawSize(draw, options.includes("small")));
   const lazy = draw(5) === 0 ? "&" : "";
   const one = (): string => `${lazy}a${size()}`;
   const words: readonly [() => string, ...(() => string)[]] = [
