@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, open, readdir, rm, statfs } from "node:fs/promises";
+import { mkdtempSync } from "node:fs";
+import { mkdir, open, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 import { killChildren } from "./child.js";
@@ -21,7 +22,8 @@ export interface Scratch {
 /** Makes a scratch directory below `root`. When this process ends, however that comes about, its children are ended and the directory is removed. */
 export async function openScratch(root: string): Promise<Scratch> {
   await mkdir(root, { recursive: true });
-  const path = await mkdtemp(join(root, PREFIX));
+  // At once: a signal that comes between the making and the line that knows of it would leave the directory behind.
+  const path = mkdtempSync(join(root, PREFIX));
   const remove = (): void => {
     killChildren();
     removeNow(path);

@@ -1,4 +1,5 @@
-import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtempSync, realpathSync } from "node:fs";
+import { cp, mkdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -46,7 +47,8 @@ export const realModules: ModulesUnderTest = { storage, storageFs, storageS3, wa
  * @throws PatchError if a patch does not apply.
  */
 export async function patchedModules(patches: readonly Patch[]): Promise<ModulesUnderTest> {
-  const root = await mkdtemp(join(await realpath(tmpdir()), "holdfast-canary-"));
+  // At once: a signal that comes between the making and the line that knows of it would leave the directory behind.
+  const root = mkdtempSync(join(realpathSync(tmpdir()), "holdfast-canary-"));
   const remove = (): void => {
     removeNow(root);
   };
