@@ -84,6 +84,7 @@ export function joinPrefix(prefix: StoragePrefix, directory: string): StoragePre
  * @throws STORAGE_INVALID_KEY. Nothing is ever cut off, replaced or hashed.
  */
 export function encodeKeyPart(id: string): string {
+  if (typeof id !== "string") throw invalid("encodeKeyPart", id, "an id must be a text");
   if (id === "") throw invalid("encodeKeyPart", id, "an id must not be empty");
   if (id.length <= MAX_ENCODED_CHARACTERS) {
     if (/\p{Surrogate}/u.test(id)) throw invalid("encodeKeyPart", id, "an id must not have a lone surrogate");

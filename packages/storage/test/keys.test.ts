@@ -148,6 +148,11 @@ describe("encodeKeyPart", () => {
     },
   );
 
+  it.each([undefined, null, 1, {}, ["a"], { toString: () => "a" }])("refuses %j, which is no text", async (value) => {
+    const error = await expectStorageError(() => encodeKeyPart(value as string), "STORAGE_INVALID_KEY");
+    expect(error.message).toContain("must be a text");
+  });
+
   it("takes what just fits", () => {
     for (const id of ["a".repeat(200), `${"A".repeat(66)}bb`]) {
       expect(encodeKeyPart(id)).toHaveLength(200);
