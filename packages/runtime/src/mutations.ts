@@ -51,12 +51,13 @@ export function planCreateWorker(pending: PendingRuntime, request: NewWorker, bo
  * An entry of a worker's transcript, and the event of its arrival.
  *
  * @throws RUNTIME_STOPPED, RUNTIME_WRONG_RUNTIME, RUNTIME_WORKER_NOT_FOUND, RUNTIME_EXHAUSTED; RUNTIME_INVALID_REQUEST for a blank
- * text and for a worker that does not run; RUNTIME_INVALID_ARGUMENT for a text that cannot be stored.
+ * text or role and for a worker that does not run; RUNTIME_INVALID_ARGUMENT for a text that cannot be stored.
  */
 export function planInput(pending: PendingRuntime, name: WorkerName, entry: PlainEntry, bounds: TextBounds): { readonly changes: readonly Change[]; readonly entry: TranscriptRecord } {
   const operation = "sendInput";
   requireRunning(operation, pending);
   if (isBlank(entry.content)) throw invalidRequest(operation, "worker input content must not be empty");
+  if (isBlank(entry.role)) throw invalidRequest(operation, "worker input role must not be empty");
   checkEntry(operation, entry, bounds);
   const worker = runningWorker(operation, pending, name);
   const event = nextEvent(operation, pending, { workerRef: worker.workerRef, kind: "worker_input_accepted", message: "worker input accepted" });

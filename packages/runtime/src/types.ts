@@ -268,7 +268,7 @@ export interface RuntimeStore<E extends EventPayloads = EventPayloads, M = unkno
   /**
    * Appends an entry to a worker's transcript, with its event.
    *
-   * @throws RUNTIME_STOPPED; RUNTIME_INVALID_REQUEST for blank content or a worker that does not run; RUNTIME_WRONG_RUNTIME;
+   * @throws RUNTIME_STOPPED; RUNTIME_INVALID_REQUEST for a blank content or role, or a worker that does not run; RUNTIME_WRONG_RUNTIME;
    * RUNTIME_WORKER_NOT_FOUND; and as every mutation.
    */
   sendInput(worker: WorkerName, input: NewTranscriptEntry<M>): Promise<InputReceipt>;

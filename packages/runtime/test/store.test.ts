@@ -62,6 +62,17 @@ describe("what is out of bounds", () => {
     expect(store.cursorNow().nextEventId).toBe(before.nextEventId + 1n);
   });
 
+  it.each(["", " \u0085"])("is refused: an input without a role, %j, and nothing is written", async (role) => {
+    const storage = memoryBackend();
+    await using store = await open(storage);
+    const { workerRef } = await store.createWorker(AGENT);
+    const before = store.cursorNow();
+    const refused = { code: "RUNTIME_INVALID_REQUEST", operation: "sendInput", outcome: "not_applied", message: "invalid request: worker input role must not be empty" };
+    await expect(store.sendInput(workerRef, { role, content: "x" })).rejects.toMatchObject(refused);
+    expect(store.cursorNow()).toEqual(before);
+    expect((await store.readTranscript(workerRef, { start: 0, limit: 1 })).items).toEqual([]);
+  });
+
   it("is refused: options", async () => {
     for (const options of [{ pageBytes: 1 }, { maxContentBytes: 0 }, { maxDiagnostics: 0 }, { limits: { maxEventBatchItems: -1 } }, { limits: { maxEventBatchItems: 2n ** 64n } }]) {
       await expect(open(memoryBackend(), options)).rejects.toMatchObject({ code: "RUNTIME_INVALID_ARGUMENT" });
