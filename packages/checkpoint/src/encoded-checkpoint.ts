@@ -4,7 +4,7 @@ import type { CheckpointState } from "./checkpoint-state.js";
 import { CheckpointError, invalidArgument } from "./errors.js";
 import { HEADER_BYTES, layOutCheckpoint, type CheckpointBody, type ReadCheckpoint } from "./format/envelope.js";
 import { encodeMetadata } from "./format/metadata.js";
-import { prepareState } from "./oxigdal/encode-state.js";
+import { prepareState, requireId } from "./oxigdal/encode-state.js";
 import { sortedByName } from "./oxigdal/names.js";
 
 /** A state as it will be stored, but for what is not known before. */
@@ -16,7 +16,7 @@ export interface EncodedCheckpoint {
 
 /** Throws as `encodeCheckpointState` does, also for metadata, and STORAGE_INVALID_KEY for a stream id of which there is no name. */
 export function encodeCheckpoint(state: CheckpointState): EncodedCheckpoint {
-  const { streamId, sequence } = state.id;
+  const { streamId, sequence } = requireId("save", state);
   encodeKeyPart(streamId);
   const prepared = prepareState(state);
   const metadata = encodeMetadata(sortedByName("metadata", state.metadata).map(({ name, value }) => [name, textOf(value)]));

@@ -69,6 +69,7 @@ describe("the codec", () => {
   it("refuses what its fields cannot hold", () => {
     const state: CheckpointState = { id: { streamId: "s", sequence: 0n }, watermarkNs: 0n, eventCount: 0n, operators: new Map(), sources: new Map(), metadata: new Map() };
     for (const wrong of [
+      ...([{ ...state, id: undefined }, { ...state, id: null }, { ...state, id: "s" }, {}, null, undefined] as unknown as CheckpointState[]),
       { ...state, id: { streamId: "s", sequence: -1n } },
       { ...state, watermarkNs: MAX_U64 + 1n },
       { ...state, eventCount: 5 as unknown as bigint },

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { delegate } from "@holdfast/test-worlds";
 import { afterAll, describe, expect, it } from "vitest";
-import { checkpointStore, memoryCheckpointStore, type CheckpointStore } from "../src/index.js";
+import { checkpointStore, memoryCheckpointStore, type CheckpointState, type CheckpointStore } from "../src/index.js";
 import { expectCode, stateOf, STREAM, valueOf } from "./support/history.js";
 
 const root = await mkdtemp(join(tmpdir(), "holdfast-checkpoint-"));
@@ -172,6 +172,15 @@ it.each([-5, 12.75])("takes the time of a clock that says %s", async (now) => {
     expect((await store.latest(STREAM)).checkpoint?.createdAtMs).toBe(Math.max(0, Math.floor(now)));
     await store.close();
   }
+});
+
+it.each([{ ...stateOf(1n, 1), id: undefined }, { ...stateOf(1n, 1), id: null }, {}, null, undefined])("refuses a state without an id, and nothing is written: %#", async (state: unknown) => {
+  await using storage = memoryBackend();
+  for (const store of [open(storage), memoryCheckpointStore()]) {
+    await expect(store.save(state as CheckpointState)).rejects.toMatchObject({ code: "CHECKPOINT_INVALID_ARGUMENT", operation: "save", outcome: "not_applied" });
+    expect(await store.streams()).toEqual([]);
+  }
+  for await (const { key } of storage.list(storagePrefix(""))) expect.unreachable(key);
 });
 
 it("refuses options that are none", () => {

@@ -1,5 +1,5 @@
 import { ByteWriter } from "@holdfast/bytes";
-import type { CheckpointState } from "../checkpoint-state.js";
+import type { CheckpointId, CheckpointState } from "../checkpoint-state.js";
 import { CheckpointError, invalidArgument, requireU64 } from "../errors.js";
 import { sortedByName, type Named } from "./names.js";
 
@@ -22,7 +22,7 @@ export interface PreparedState {
 /**
  * The bytes of a state. The same for equal states. The stream's id and the metadata are not in them.
  *
- * @throws CHECKPOINT_INVALID_ARGUMENT for integers out of range and names with lone surrogates. CHECKPOINT_TOO_LARGE for more than 16,384
+ * @throws CHECKPOINT_INVALID_ARGUMENT for no id, integers out of range and names with lone surrogates. CHECKPOINT_TOO_LARGE for more than 16,384
  * operators or sources, and for 4 GiB or more.
  */
 export function encodeCheckpointState(state: CheckpointState): Uint8Array {
@@ -33,8 +33,10 @@ export function encodeCheckpointState(state: CheckpointState): Uint8Array {
 }
 
 /** {@link encodeCheckpointState} in two steps, for who writes it into something larger. Throws as it does. */
-export function prepareState({ id, watermarkNs, eventCount, operators, sources }: CheckpointState): PreparedState {
-  const head = [requireU64("encode", "sequence", id.sequence), requireU64("encode", "watermarkNs", watermarkNs), requireU64("encode", "eventCount", eventCount)];
+export function prepareState(state: CheckpointState): PreparedState {
+  const { sequence } = requireId("encode", state);
+  const { watermarkNs, eventCount, operators, sources } = state;
+  const head = [requireU64("encode", "sequence", sequence), requireU64("encode", "watermarkNs", watermarkNs), requireU64("encode", "eventCount", eventCount)];
   const states = sortedByName("operators", operators);
   const offsets = sortedByName("sources", sources);
   for (const { value } of states) if (!(value instanceof Uint8Array)) throw invalidArgument("encode", "the state of an operator is no Uint8Array");
@@ -59,6 +61,13 @@ export function prepareState({ id, watermarkNs, eventCount, operators, sources }
       }
     },
   };
+}
+
+/** The id of a state. Callers in plain JavaScript are told what the type would have told them. @throws CHECKPOINT_INVALID_ARGUMENT where there is none. */
+export function requireId(operation: string, state: Partial<Pick<CheckpointState, "id">> | undefined): CheckpointId {
+  const id = state?.id;
+  if (id) return id;
+  throw invalidArgument(operation, "there is no state, or it has no id: a stream id and a sequence");
 }
 
 /** So that every length fits its field, with room for what a store puts around it. */
