@@ -77,16 +77,16 @@ export class CommitQueue {
   append(record: Uint8Array, options: AppendOptions | undefined): Promise<number> {
     const size = 4 + record.length;
     if (size > this.#limits.maxBodyBytes) return Promise.reject(this.#tooLarge("append", size));
-    if (this.#mustWait(size)) {
-      const records = this.#pool.take();
-      records.add(record);
-      return new Promise((resolve, reject) => {
-        this.#wait(records, options, (range) => { resolve(range.first); }, reject);
-      });
-    }
-    const conflict = this.#conflict(options);
-    if (conflict !== undefined) return Promise.reject(conflict);
     try {
+      if (this.#mustWait(size)) {
+        const records = this.#pool.take();
+        records.add(record);
+        return new Promise((resolve, reject) => {
+          this.#wait(records, options, (range) => { resolve(range.first); }, reject);
+        });
+      }
+      const conflict = this.#conflict(options);
+      if (conflict !== undefined) return Promise.reject(conflict);
       const commit = this.#gathering(size, 1);
       commit.add(record);
       const seq = this.#nextSeq;
@@ -224,16 +224,27 @@ export class CommitQueue {
       } else if (count === 0) {
         next.resolve({ first: this.#nextSeq, last: this.#nextSeq - 1 });
       } else {
-        const commit = this.#gathering(size, count);
-        commit.addAll(records, { end: records.start, recordCount: 0, payloadBytes: 0 });
-        const range = { first: this.#nextSeq, last: this.#nextSeq + count - 1 };
-        const { resolve, reject } = next;
-        this.#join(commit, size, count, next.options).then(() => {
-          resolve(range);
-        }, reject);
+        this.#joinLate(next);
       }
       this.#pool.give(records);
     }
+  }
+
+  /** Lets an append that waited join. If there is no memory for it, it alone is rejected: who made room is not told of it. */
+  #joinLate({ records, options, resolve, reject }: WaitingAppend): void {
+    const { bodyBytes, recordCount } = records;
+    let commit: CommitBuffer;
+    try {
+      commit = this.#gathering(bodyBytes, recordCount);
+      commit.addAll(records, { end: records.start, recordCount: 0, payloadBytes: 0 });
+    } catch (error) {
+      reject(notJoined(error));
+      return;
+    }
+    const range = { first: this.#nextSeq, last: this.#nextSeq + recordCount - 1 };
+    this.#join(commit, bodyBytes, recordCount, options).then(() => {
+      resolve(range);
+    }, reject);
   }
 
   /** The commit that records of `size` bytes join: the gathering one, or a new one if they do not fit there. */

@@ -102,6 +102,25 @@ describe.each(kinds)("in $kind", ({ appendable }) => {
     await expectStored(log, where, ["one", "two", "three"]);
   });
 
+  test("an append that waited, and that there is no memory for when its turn comes, is alone rejected", async () => {
+    const where = place();
+    const log = await openLog({ storage: await where.open(), prefix: "orders", codec: bytesCodec, maxPendingBytes: 1 });
+    const one = log.append(bytesOf("one"));
+    const waiting = [log.append(new Uint8Array(100_000)), log.appendBatch([bytesOf("a"), new Uint8Array(100_000)]), log.append(bytesOf("two"))];
+    refuseMemory();
+    const refusedAtOnce = expect(log.append(new Uint8Array(100_000))).rejects.toThrow(RangeError);
+    const sync = log.sync();
+    expect(await one).toBe(1);
+    await refusedAtOnce;
+    const [append, batch, two] = await Promise.allSettled(waiting);
+    for (const refused of [append, batch]) expect(refused).toMatchObject({ status: "rejected", reason: { name: "RangeError" } });
+    expect(two).toEqual({ status: "fulfilled", value: 2 });
+    await sync;
+    expect(log.stats().pendingBytes).toBe(0);
+    vi.restoreAllMocks();
+    await expectStored(log, where, ["one", "two"]);
+  });
+
   test("a codec may ask for a sync while the records of a batch are encoded", async () => {
     const where = place();
     const syncs: Promise<void>[] = [];
