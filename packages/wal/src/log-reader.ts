@@ -13,6 +13,7 @@ import { getRecord, readBatches, readRecords, type ReadableLog } from "./read.js
 import type { HeadPlan, NewLogPlan } from "./format/plan.js";
 import type { ParentLog } from "./format/segment.js";
 import { namedParent } from "./log-parent.js";
+import { checkStorage } from "./options.js";
 import type { RemoteLog } from "./remote-log.js";
 import { SegmentChain } from "./segment-chain.js";
 import { readSegments, type ReadableSegment, type SegmentHistory } from "./segment-reader.js";
@@ -31,6 +32,7 @@ import type { Codec, FollowOptions, LogBatch, LogParent, LogReader, LogReaderOpt
 export function openLogReader(options: LogReaderOptions & { readonly codec?: undefined }): Promise<LogReader>;
 export function openLogReader<T>(options: LogReaderOptions<T> & { readonly codec: Codec<T> }): Promise<LogReader<T>>;
 export async function openLogReader<T>(options: LogReaderOptions<T>): Promise<LogReader<T> | LogReader> {
+  checkStorage("openLogReader", options.storage);
   const isObjects = options.storage.appendable === undefined;
   const { pollMs = isObjects ? 1000 : 20 } = options;
   if (!Number.isSafeInteger(pollMs) || pollMs < 1 || pollMs > 60_000) {
@@ -52,7 +54,7 @@ export async function openLogReader<T>(options: LogReaderOptions<T>): Promise<Lo
       cancel();
     };
   };
-  return options.codec === undefined ? new RemoteLogReader(log, bytesCodec, poll) : new RemoteLogReader(log, options.codec, poll);
+  return options.codec ? new RemoteLogReader(log, options.codec, poll) : new RemoteLogReader(log, bytesCodec, poll);
 }
 
 async function openFiles(storage: StorageBackend, prefix: StoragePrefix): Promise<RemoteLog> {

@@ -23,12 +23,13 @@ export async function openLog<T>(options: LogOptions<T>): Promise<Log<T> | Log> 
   const clock = options.clock ?? systemClock;
   options.signal?.throwIfAborted();
   const prefix = storagePrefix(options.prefix);
-  const { storage, random = systemRandom, signal } = options;
+  const { storage, signal } = options;
+  const random = options.random ?? systemRandom;
   const { appendable } = storage;
   const device = { storage, prefix, settings, clock, random, signal };
   const writer = await (appendable === undefined ? openObjectWriter(device) : openFileWriter({ ...device, appendable }));
   announceOpened({ prefix, recovery: writer.recovery, firstSeq: writer.firstSeq, nextSeq: writer.nextSeq });
   // In an object store what is written is durable: there is nothing to relax.
   const limits = { ...settings, prefix, clock, syncEveryMs: appendable === undefined ? undefined : settings.syncEveryMs };
-  return options.codec === undefined ? new DurableLog(writer, bytesCodec, limits) : new DurableLog(writer, options.codec, limits);
+  return options.codec ? new DurableLog(writer, options.codec, limits) : new DurableLog(writer, bytesCodec, limits);
 }

@@ -26,6 +26,7 @@ export interface LogSettings {
 export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
   const within = (name: string, value: number | undefined, fallback: number, min: number, max: number): number =>
     wholeNumber("openLog", name, value ?? fallback, min, max);
+  checkStorage("openLog", options.storage);
   const { commitAlignBytes = 8 } = options;
   const durability = options.durability ?? "synced";
   // Callers in plain JavaScript are told what the type would have told them.
@@ -39,7 +40,7 @@ export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
     commitAlignBytes,
     idleMarkerMs: within("idleMarkerMs", options.idleMarkerMs, 50, 1, 60_000),
     startSeq,
-    parent: options.parent === undefined ? undefined : parentLog(options.parent, startSeq),
+    parent: options.parent ? parentLog(options.parent, startSeq) : undefined,
     prepareAhead: options.prepareAhead ?? true,
     syncEveryMs: durability === "synced" ? undefined : wholeNumber("openLog", "durability.syncEveryMs", durability.syncEveryMs, 1, 60_000),
     lingerMs: within("lingerMs", options.lingerMs, 0, 0, 10_000),
@@ -49,8 +50,14 @@ export function checkLogOptions<T>(options: LogOptions<T>): LogSettings {
   };
 }
 
+/** @throws WAL_INVALID_ARGUMENT where there is no storage. */
+export function checkStorage(operation: string, storage: unknown): void {
+  if (typeof storage !== "object" || storage === null) throw invalid(operation, "storage is none; it must be a storage backend");
+}
+
 /** How many objects `mergeLog` puts into a pack. @throws WAL_INVALID_ARGUMENT. */
 export function checkMergeOptions({ storage, packObjects = PACK_OBJECTS }: MergeOptions): number {
+  checkStorage("mergeLog", storage);
   if (storage.appendable !== undefined) throw invalid("mergeLog", "a log in files has no objects to merge; this is for storage that cannot append");
   return wholeNumber("mergeLog", "packObjects", packObjects, 2, MAX_PACK_OBJECTS);
 }

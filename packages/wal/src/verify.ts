@@ -4,6 +4,7 @@ import { isShrinking, listSegments, planError, PlanReader, readableSegment } fro
 import { FIRST_FRAME_OFFSET } from "./format/segment.js";
 import { segmentKey } from "./layout.js";
 import { verifyObjects } from "./object-verify.js";
+import { checkStorage } from "./options.js";
 import { OLDER_FRAME, VERIFY_WINDOW_BYTES, VerifyingWalk } from "./verifying-walk.js";
 
 /** Options of {@link verifyLog}. */
@@ -51,6 +52,7 @@ export interface LogVerification {
  * written it checks what was there when it looked. Findings are values; only wrong arguments and an aborted signal are thrown.
  */
 export async function verifyLog(options: VerifyOptions): Promise<LogVerification> {
+  checkStorage("verifyLog", options.storage);
   const prefix = storagePrefix(options.prefix);
   let found = await look(options, prefix);
   // Files come, grow and go while somebody writes: what could come of that counts when it is found again.

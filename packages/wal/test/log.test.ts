@@ -3,7 +3,7 @@ import { getEventListeners } from "node:events";
 import { StorageError, systemRandom, type StorageBackend } from "@holdfast/storage";
 import { delegate } from "@holdfast/test-worlds";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { openLog, type Codec, type Log, type LogOptions, type WalError } from "../src/index.js";
+import { mergeLog, openLog, openLogReader, verifyLog, type Codec, type Log, type LogOptions, type WalError } from "../src/index.js";
 import { contents, directoryPlace, everyStore, memory, memoryPlace, stores, type Place, type Store } from "./support/backends.js";
 import { all, bytesOf, holdfastError, payload, show, texts, turns, walError } from "./support/expecting.js";
 import { faultPort } from "./support/fault-port.js";
@@ -495,8 +495,22 @@ describe.each(everyStore)("limits, in $name", (store) => {
     await log.close();
   });
 
+  test("an option that is null is one that is not given", async () => {
+    const place = await store.make();
+    const none = { codec: null, parent: null, clock: null, random: null, durability: null, startSeq: null } as unknown as { readonly codec?: undefined };
+    const log = await openLog({ storage: await place.open(), prefix: "orders", ...none });
+    expect(await log.append(bytesOf("a"))).toBe(1);
+    expect(await texts(log)).toEqual(["1:a"]);
+    expect(await log.parent()).toBeUndefined();
+    await log.close();
+    const reader = await openLogReader({ storage: await place.open(), prefix: "orders", ...none });
+    expect(await texts(reader)).toEqual(["1:a"]);
+    await reader.close();
+  });
+
   test("options and arguments out of their bounds are refused", async () => {
-    const storage = await (await store.make()).open();
+    const place = await store.make();
+    const storage = await place.open();
     const refused: Partial<LogOptions>[] = [
       { segmentBytes: 16 * 1024 - 1 },
       { segmentBytes: 1025 * MIB },
@@ -524,7 +538,15 @@ describe.each(everyStore)("limits, in $name", (store) => {
       const error = await walError(openLog({ storage, prefix: "orders", ...options, codec: undefined }), "WAL_INVALID_ARGUMENT");
       expect(error.message).toContain(Object.keys(options)[0]);
     }
+    for (const none of [null, undefined, "storage"] as unknown as StorageBackend[]) {
+      const options = { storage: none, prefix: "orders" };
+      for (const refusing of [openLog(options), openLogReader(options), verifyLog(options), mergeLog(options)]) {
+        const error = await walError(refusing, "WAL_INVALID_ARGUMENT");
+        expect(error.message).toContain("storage");
+      }
+    }
     await holdfastError(openLog({ storage, prefix: "../orders" }), "STORAGE_INVALID_KEY");
+    expect(await place.files(), "nothing was changed").toEqual(new Map());
     const log = await openLog({ storage, prefix: "orders" });
     for (const seq of [0, -1, 1.5, Number.NaN, 2 ** 53]) {
       await walError(log.get(seq), "WAL_INVALID_ARGUMENT");
