@@ -4,7 +4,7 @@ import type { CheckpointState } from "./checkpoint-state.js";
 import { claimStream } from "./claim-stream.js";
 import { announceClaimed } from "./diagnostics.js";
 import { encodeCheckpoint } from "./encoded-checkpoint.js";
-import { CheckpointError, requireU64 } from "./errors.js";
+import { CheckpointError, invalidArgument, requireU64 } from "./errors.js";
 import { streamOfCheckpoint, streamPlace } from "./layout.js";
 import { requireKeep } from "./memory-store.js";
 import { latestOf, OwnedStream } from "./owned-stream.js";
@@ -56,6 +56,7 @@ class DurableStore implements CheckpointStore {
   #isClosed = false;
 
   constructor({ storage, prefix, keep = 3, clock = systemClock, random = systemRandom }: CheckpointStoreOptions) {
+    requireStorage(storage);
     if (typeof keep === "number") requireKeep(keep);
     this.#storage = storage;
     this.#prefix = storagePrefix(prefix);
@@ -170,4 +171,9 @@ class DurableStore implements CheckpointStore {
   #requireOpen(operation: string): void {
     if (this.#isClosed) throw new CheckpointError("CHECKPOINT_CLOSED", "the store is closed", { operation, outcome: "not_applied" });
   }
+}
+
+/** Callers in plain JavaScript are told what the type would have told them. */
+function requireStorage(storage: unknown): void {
+  if (typeof storage !== "object" || storage === null) throw invalidArgument("checkpointStore", "storage is none; it must be a storage backend");
 }

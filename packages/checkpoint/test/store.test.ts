@@ -189,6 +189,9 @@ it("refuses options that are none", () => {
     expect(() => open(storage, keep)).toThrow(expect.objectContaining({ code: "CHECKPOINT_INVALID_ARGUMENT" }));
     expect(() => memoryCheckpointStore({ keep })).toThrow(expect.objectContaining({ code: "CHECKPOINT_INVALID_ARGUMENT" }));
   }
+  for (const none of [null, undefined, "storage"] as unknown as StorageBackend[]) {
+    expect(() => open(none)).toThrow(expect.objectContaining({ code: "CHECKPOINT_INVALID_ARGUMENT", message: "storage is none; it must be a storage backend" }));
+  }
   expect(() => checkpointStore({ storage, prefix: "../x" })).toThrow(expect.objectContaining({ code: "STORAGE_INVALID_KEY" }));
 });
 
