@@ -8,7 +8,8 @@ const prefix = storagePrefix("a/b");
 const place = streamPlace(prefix, "x");
 const position = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const names = fc.record({ sequence: fc.bigInt({ min: 0n, max: MAX_U64 }), position });
-const ids = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 });
+/** Ids that have a place: at most 200 characters when encoded, which are up to three for each byte. What is longer is refused, see below. */
+const ids = fc.string({ unit: "grapheme", minLength: 1, maxLength: 12 }).filter((id) => Buffer.byteLength(id) <= 66);
 
 it("a name says what it was made of, and whose it is", () => {
   fc.assert(
@@ -20,6 +21,15 @@ it("a name says what it was made of, and whose it is", () => {
       expect([entryKey(its, name.position), its.hint].map((key) => streamOfCheckpoint(prefix, key))).toEqual([undefined, undefined]);
     }),
   );
+});
+
+it("an id that is too long when encoded has no place", () => {
+  // As seed -1938541209 of the property above found: twelve characters for a reader, and 67 bytes or more.
+  const twelve = "\u{1d15f}".repeat(12).normalize("NFD");
+  expect(Array.from(twelve)).toHaveLength(24);
+  expect(() => streamPlace(prefix, twelve)).toThrow(expect.objectContaining({ code: "STORAGE_INVALID_KEY" }));
+  expect(() => streamPlace(prefix, "\u00e9".repeat(33))).not.toThrow();
+  expect(() => streamPlace(prefix, "\u00e9".repeat(34))).toThrow(expect.objectContaining({ code: "STORAGE_INVALID_KEY" }));
 });
 
 it("names sort by sequence, then by position", () => {
