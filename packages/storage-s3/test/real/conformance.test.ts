@@ -5,7 +5,7 @@ import { freshOptions, makeBucket, removeAll, server } from "./server.js";
 
 if (server === undefined) {
   describe("s3 on a real server", () => {
-    it.skip("HOLDFAST_S3_ENDPOINT names none; pnpm test:s3 starts some", () => undefined);
+    it.skip("HOLDFAST_S3_ENDPOINT names none; npm run test:s3 starts some", () => undefined);
   });
 } else {
   beforeAll(makeBucket);

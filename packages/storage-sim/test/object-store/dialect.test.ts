@@ -5,7 +5,7 @@ import { mildAdversary, virtualClock } from "../../src/index.js";
 import { SimObjectStore, type ObjectStoreQuirks } from "../../src/object-store/index.js";
 import { bodyOf } from "./support/store.js";
 
-/** An exchange with a real server, recorded by `pnpm test:s3`. */
+/** An exchange with a real server, recorded by `npm run test:s3`. */
 interface Exchange {
   readonly name: string;
   readonly request: { readonly method: HttpRequest["method"]; readonly path: string; readonly headers?: Record<string, string>; readonly body?: string };
